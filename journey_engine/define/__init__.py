@@ -1,0 +1,1 @@
+"""What a journey is: YAML to a checked, immutable plan. Pure but for the loader's text argument."""

@@ -1,0 +1,99 @@
+"""A file's text to its document; what pydantic finds wrong becomes an error with its place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from journey_engine.define.codes import FORM_CODES
+from journey_engine.define.form import Form
+from journey_engine.define.later import LATER_KEYS
+from journey_engine.define.loader import parse_yaml
+from journey_engine.define.place import Place, suggestion
+from journey_engine.errors import DefinitionError, DefinitionErrors
+
+Document = TypeVar("Document", bound=Form)
+
+_KEY: Final = "[key]"
+_EXPECTED: Final[Mapping[str, str]] = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "bool_type": "true or false",
+}
+
+
+def read_document(
+    file: str, text: str, form: type[Document], errors: list[DefinitionError]
+) -> tuple[Document, Place] | None:
+    """The document and the place of its root; None where `errors` got more."""
+    try:
+        place = Place(file, parse_yaml(file, text), errors)
+    except DefinitionErrors as found:
+        errors.extend(found.errors)
+        return None
+    try:
+        return form.model_validate(place.node.value), place
+    except ValidationError as found:
+        _report(place, found.errors(include_url=False))
+        return None
+
+
+def _report(root: Place, found: Sequence[ErrorDetails]) -> None:
+    explained = {
+        (error["loc"][:-1], missing)
+        for error in found
+        if error["type"] == "unknown_key"
+        for missing in _explained(error)
+    }
+    for error in found:
+        location = error["loc"]
+        if error["type"] == "unknown_key":
+            _report_key(root.at(*location), str(location[-1]), _known(error))
+        elif error["type"] == "missing":
+            if (location[:-1], location[-1]) not in explained:
+                where = root.at(*location[:-1])
+                message = f"the key `{location[-1]}` is missing"
+                where.key_error("MISSING_KEY", message, "it is mandatory here")
+        else:
+            _report_value(root.at(*location), error)
+
+
+def _explained(error: ErrorDetails) -> list[str]:
+    """The missing keys that are missing because this unknown one stands in their place."""
+    key, known = str(error["loc"][-1]), _known(error)
+    if key in LATER_KEYS:
+        return known
+    hint = suggestion(key, known)
+    return [name for name in known if hint == f"did you mean `{name}`?"]
+
+
+def _known(error: ErrorDetails) -> list[str]:
+    return list(error.get("ctx", {}).get("known", ()))
+
+
+def _report_key(place: Place, key: str, known: list[str]) -> None:
+    if key in LATER_KEYS:
+        message = f"this version does not run {LATER_KEYS[key]}, to which `{key}` belongs"
+        place.key_error("NOT_SUPPORTED", message, "leave it out")
+    else:
+        place.key_error("UNKNOWN_KEY", f"unknown key `{key}`", suggestion(key, known))
+
+
+def _report_value(place: Place, error: ErrorDetails) -> None:
+    kind, message = error["type"], error["msg"]
+    if error["loc"] and error["loc"][-1] == _KEY:
+        name = error["loc"][-2]
+        place.key_error(
+            "BAD_NAME", f"`{name}` is not a name", "letters, digits and _, where - may stand too"
+        )
+    elif kind.upper() in FORM_CODES:
+        place.error(kind.upper(), message)
+    elif kind in _EXPECTED:
+        hint = "put it in quotes" if kind == "string_type" else ""
+        place.error("BAD_VALUE", f"expected {_EXPECTED[kind]}", hint)
+    else:
+        place.error("BAD_VALUE", message[:1].lower() + message[1:])
