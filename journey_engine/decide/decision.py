@@ -1,0 +1,140 @@
+"""What a decision says: the next state and all that follows from it.
+
+The shell persists, produces and logs it; nothing here is done yet. The records mirror
+`schemas/*.avsc`. Times are milliseconds since the epoch.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from journey_engine.decide.event import Origin
+from journey_engine.decide.state import CustomerState
+from journey_engine.define.plan import Scope, Value
+from journey_engine.errors import (
+    CandidateOutcome,
+    DeferredCause,
+    EndReason,
+    EntryOutcome,
+    InputOutcome,
+    RecordError,
+)
+
+
+class JourneyRef(msgspec.Struct, frozen=True, gc=False):
+    """The place in a journey from which a command came."""
+
+    name: str
+    version: int
+    key: str | None
+    stage: str
+    entry_no: int
+
+
+class Command(msgspec.Struct, frozen=True, gc=False):
+    """What a channel is asked to do (contracts, Command). `action` is SEND or CANCEL."""
+
+    command_id: str
+    action: str
+    send_id: str
+    attempt: int
+    channel: str
+    customer_id: str | None
+    anonymous_id: str | None
+    content: str
+    data: Mapping[str, Value]
+    theme: str | None
+    purpose: str
+    priority: int
+    created_at: int
+    not_before: int
+    not_after: int | None
+    cancels: str | None
+    journey: JourneyRef
+    causation: Origin
+    decision_id: str
+    linked: bool = False
+    """Whether a timer decided it: the trace of its cause is then linked, not carried on."""
+
+
+class Transition(msgspec.Struct, frozen=True, gc=False):
+    """An entry (`from_stage` None), a stage change, or an end (`to_stage` None)."""
+
+    customer_id: str | None
+    anonymous_id: str | None
+    journey: str
+    version: int
+    key: str | None
+    entry_no: int
+    from_stage: str | None
+    to_stage: str | None
+    trigger: str
+    """The event's type, `after`, `always`, `when` or `abandon`."""
+    end: EndReason | None
+    label: str | None
+    """The author's: goal's name, exit's reason, `outcome`; goal and exit at once: `goal+exit`."""
+    occurred_at: int
+    logged_at: int
+    due_at: int | None
+    macro_stage: str | None
+    causation: Origin
+    context_hash: str | None = None
+
+
+class SendDecision(msgspec.Struct, frozen=True, gc=False):
+    """A candidate's outcome."""
+
+    decision_id: str
+    customer_id: str | None
+    anonymous_id: str | None
+    journey: str
+    version: int
+    key: str | None
+    entry_no: int
+    send_id: str
+    attempt: int
+    command_id: str
+    outcome: CandidateOutcome
+    cause: DeferredCause | None
+    until: int | None
+    channels_tried: tuple[str, ...]
+    decided_at: int
+    definition_hash: str
+    trace: tuple[str, ...]
+    """The compact trace: one short line for each rule that was asked, in order."""
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """One thing looked at. `scope` is kept, not its values: an explanation reads the operands
+    from it when somebody asks, and nobody pays before.
+    """
+
+    what: str
+    """A word of `explain.SENTENCES`."""
+    journey: str = ""
+    key: str | None = None
+    clause: str = ""
+    outcome: str = ""
+    reads: frozenset[tuple[str, str]] = frozenset()
+    scope: Scope | None = None
+
+
+class Decision(msgspec.Struct):
+    """The result of `decide`. `state` is the very object given in where nothing changed."""
+
+    state: CustomerState
+    outcome: InputOutcome
+    commands: list[Command] = []
+    transitions: list[Transition] = []
+    sends: list[SendDecision] = []
+    entries: list[tuple[str, EntryOutcome]] = []
+    """(journey, outcome) of each entry clause that was looked at."""
+    guard_errors: list[tuple[str, str]] = []
+    """(journey, message): counted, never fatal (rule S7)."""
+    timers_fired: list[int] = []
+    """Due times of the timers that fired, for lateness."""
+    dropped: Mapping[str, int] = {}
+    """What went over a bound and was forgotten, by name (law 6)."""
+    rejected: RecordError | None = None
+    """Set where the record belongs in the dead letters (`CONFLICT`)."""
+    trace: list[Step] = []

@@ -1,0 +1,65 @@
+"""Repeats and conflicts among the inputs read (rule T6)."""
+
+from enum import Enum
+from hashlib import blake2b
+
+from journey_engine.decide.event import Event
+from journey_engine.decide.state import SEEN_FOR_MS, SEEN_MAX
+
+ENTRY = 16
+_HASH = 8
+_DIGEST_END = 12
+_SEEN_FOR_S = SEEN_FOR_MS // 1000
+_SECONDS_MAX = 0xFFFFFFFF
+
+
+class Sight(Enum):
+    """What an input is to those seen before."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+def look(seen: bytes, event: Event, now: int) -> tuple[Sight, bytes, int]:
+    """Return what `event` is, what is remembered with it, and how many ids went early.
+
+    Both limits hold: 24 hours since it was read, and the last `SEEN_MAX` inputs read.
+    """
+    name = f"{event.source}\0{event.event_id}".encode("utf-8", "surrogatepass")
+    mark = blake2b(name, digest_size=_HASH).digest()
+    digest = event.digest[:4].ljust(4, b"\0")
+    second = min(max(now // 1000, 0), _SECONDS_MAX)
+    if mark in seen:
+        known = _find(seen, mark, second)
+        if known is not None:
+            same = known == digest
+            return (Sight.DUPLICATE if same else Sight.CONFLICT), seen, 0
+    kept, early = _trimmed(seen, second) if seen else (seen, 0)
+    return Sight.NEW, kept + mark + digest + second.to_bytes(4, "big"), early
+
+
+def _find(seen: bytes, mark: bytes, second: int) -> bytes | None:
+    """The digest under which `mark` was read within the last 24 hours."""
+    place = seen.find(mark)
+    while place >= 0:
+        if place % ENTRY == 0 and second - _second(seen, place) <= _SEEN_FOR_S:
+            return seen[place + _HASH : place + _DIGEST_END]
+        place = seen.find(mark, place + 1)
+    return None
+
+
+def _trimmed(seen: bytes, second: int) -> tuple[bytes, int]:
+    """`seen` with room for one more, and how many went before their 24 hours."""
+    oldest = max(second - _SEEN_FOR_S, 0).to_bytes(4, "big")
+    start = 0
+    while start < len(seen) and seen[start + _DIGEST_END : start + ENTRY] < oldest:
+        start += ENTRY
+    over = len(seen) - start - (SEEN_MAX - 1) * ENTRY
+    if over <= 0:
+        return (seen[start:] if start else seen), 0
+    return seen[start + over :], over // ENTRY
+
+
+def _second(seen: bytes, place: int) -> int:
+    return int.from_bytes(seen[place + _DIGEST_END : place + ENTRY], "big")

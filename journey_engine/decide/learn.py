@@ -1,0 +1,172 @@
+"""What an event tells of its customer: traits, consent, reachability, features (S1, third arrow).
+
+Late and backfilled events tell as much as others (rule T7). Rules read the profile as it was
+before the event. A withdrawal of consent cancels at once what waits or is open (rule K1).
+"""
+
+from functools import lru_cache
+
+from journey_engine.decide import cancels, features, profile
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.event import Event
+from journey_engine.decide.scope import Answer, Moment, View, ask
+from journey_engine.decide.state import (
+    CONSENT_MAX,
+    VALUE_BYTES_MAX,
+    FeatureState,
+    Written,
+)
+from journey_engine.define.plan import (
+    ANY_CHANNEL,
+    ConsentRule,
+    EvaluationError,
+    FeaturePlan,
+    Plan,
+    ProfileReaders,
+    Value,
+    Warming,
+)
+
+LONG = 64
+"""Characters from which a value, and entries from which a feature, count for the state's size."""
+CUSTOMER = "customer"
+"""Under this name guard errors in `customer.yaml` are counted."""
+
+
+def learn(draft: Draft, moment: Moment, event: Event) -> None:
+    """Write the profile and the features, and refresh the moment."""
+    _start_features(draft, event.occurred_at)
+    readers = draft.plan.profile.get(event.type)
+    if readers is not None:
+        _read(draft, moment, event, readers)
+    if readers is not None or draft.features is not moment.features:
+        moment.refresh(draft)
+
+
+def _read(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders) -> None:
+    for trait in readers.traits:
+        _write_trait(draft, moment, event, trait.trait, event.fields.get(trait.field))
+    withdrawn: set[str] = set()
+    if readers.consent or readers.reach:
+        withdrawn = _permit(draft, View(moment), event, readers)
+    for feature in readers.features:
+        _count(draft, moment, event, feature)
+    if withdrawn:
+        cancels.at_withdrawal(draft, event.origin, withdrawn)
+
+
+def _permit(draft: Draft, view: View, event: Event, readers: ProfileReaders) -> set[str]:
+    """Write consent and reachability; the purposes of which consent was withdrawn."""
+    withdrawn = set()
+    for rule in readers.consent:
+        purpose = _write_consent(draft, event, rule, view)
+        if purpose is not None:
+            withdrawn.add(purpose)
+    for reach in readers.reach:
+        last = draft.reach.get(reach.channel)
+        later = profile.newer(event.occurred_at, event.event_id, last)
+        if later and ask(draft, CUSTOMER, reach.when, view) is Answer.TRUE:
+            written = Written(reach.reachable, event.occurred_at, event.event_id)
+            draft.reach = {**draft.reach, reach.channel: written}
+    return withdrawn
+
+
+def _write_trait(draft: Draft, moment: Moment, event: Event, trait: str, value: Value) -> None:
+    """A null says nothing: a partial update has nulls for what it does not know."""
+    last = draft.traits.get(trait)
+    if value is None or not profile.newer(event.occurred_at, event.event_id, last):
+        return
+    if _too_long(draft, value):
+        return
+    if last is None or last.value != value:
+        moment.changed.add(trait)
+    draft.traits = {**draft.traits, trait: Written(value, event.occurred_at, event.event_id)}
+
+
+def _write_consent(draft: Draft, event: Event, rule: ConsentRule, view: View) -> str | None:
+    """Write a cell; the purpose, if that withdrew it."""
+    if ask(draft, CUSTOMER, rule.when, view) is not Answer.TRUE:
+        return None
+    try:
+        purpose = rule.purpose.evaluate(view)
+        channel = None if rule.channel is None else rule.channel.evaluate(view)
+        granted = rule.granted is not None and rule.granted.evaluate(view) is True
+    except (EvaluationError, Warming) as error:
+        draft.out.guard_errors.append((CUSTOMER, f"consent: {error}"))
+        return None
+    if not isinstance(purpose, str):
+        return None
+    name = profile.cell(purpose, channel if isinstance(channel, str) else ANY_CHANNEL)
+    if not profile.newer(event.occurred_at, event.event_id, draft.consent.get(name)):
+        return None
+    if not _has_room(draft, name, purpose, channel):
+        draft.drop("consent")
+        return None
+    written = Written(granted, event.occurred_at, event.event_id)
+    draft.consent = {**draft.consent, name: written}
+    return None if granted else purpose
+
+
+def _has_room(draft: Draft, name: str, purpose: str, channel: Value) -> bool:
+    """Cells that the plan knows always find room; others, for later plans, up to a bound."""
+    plan = draft.plan
+    known = purpose in plan.consent_default and (channel is None or channel in plan.channels)
+    return known or name in draft.consent or len(draft.consent) < CONSENT_MAX
+
+
+def _count(draft: Draft, moment: Moment, event: Event, plan: FeaturePlan) -> None:
+    where = plan.where
+    if where is not None and ask(draft, CUSTOMER, where, View(moment)) is not Answer.TRUE:
+        return
+    item = None
+    if plan.fields:
+        item = _item(plan, event)
+        if item is None or _too_long(draft, item):
+            return
+    state = draft.features.get(plan.id) or FeatureState(event.occurred_at)
+    state = features.add(plan, state, event.occurred_at, item)
+    if event.backfill and event.occurred_at < state.since:
+        state = FeatureState(event.occurred_at, state.entries, state.buckets)
+    draft.heavy = draft.heavy or len(state.entries) >= LONG or len(state.buckets) >= LONG
+    draft.features = {**draft.features, plan.id: state}
+
+
+def _item(plan: FeaturePlan, event: Event) -> Value:
+    if plan.members:
+        return [event.fields.get(name) for name in plan.fields]
+    return event.fields.get(plan.fields[0])
+
+
+def _too_long(draft: Draft, value: Value) -> bool:
+    """Whether a value is too long to remember; a long one makes the state's size looked at."""
+    size = length(value)
+    if size > LONG:
+        draft.heavy = True
+    if size > VALUE_BYTES_MAX:
+        draft.drop("values")
+    return size > VALUE_BYTES_MAX
+
+
+def length(value: Value) -> int:
+    """About how many bytes a value takes."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    return sum(map(length, value)) + len(value) if isinstance(value, list) else 8
+
+
+def _start_features(draft: Draft, at: int) -> None:
+    """A windowed feature starts with the first input read since it was deployed (rule K3)."""
+    wanted = _windowed(draft.plan)
+    if wanted and not wanted <= draft.features.keys():
+        missing = {name: FeatureState(at) for name in sorted(wanted - draft.features.keys())}
+        draft.features = {**draft.features, **missing}
+
+
+@lru_cache(maxsize=16)
+def _windowed(plan: Plan) -> frozenset[str]:
+    return frozenset(
+        feature.id
+        for readers in plan.profile.values()
+        for feature in readers.features
+        if feature.within is not None or feature.warm_up is not None
+    )

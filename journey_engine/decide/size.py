@@ -1,0 +1,90 @@
+"""The bound on a state's size (law 6): what goes first, and when nobody enters any more.
+
+Encoding a state to know its size costs as much as deciding. So it is only done where something
+long was written, or where one of the collections has grown beyond what a usual customer has.
+Over the bound go, in order, the oldest ids of inputs, the history of macro-stages, the oldest
+entries and buckets of features. What still does not fit stays, but nobody enters any more;
+goals, exits and consent go on working.
+"""
+
+from msgspec.msgpack import encode
+from msgspec.structs import replace
+
+from journey_engine.decide.dedupe import ENTRY
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.state import STATE_BYTES_MAX, CustomerState, FeatureState
+
+MESSAGE_BYTES_MAX = STATE_BYTES_MAX - 64
+"""Of the state without the fixed header of its encoding."""
+RESERVE = 8 * 1024
+"""Left for what live instances may still need."""
+_FEW = 4
+_SOME = 24
+
+
+def bounded(draft: Draft, state: CustomerState) -> CustomerState:
+    """The state under its bound; what went is counted."""
+    if not (draft.heavy or _suspect(state)):
+        return state
+    over = len(encode(state)) - MESSAGE_BYTES_MAX
+    for shrink in (_without_ids, _without_history, _without_features):
+        if over <= 0:
+            return state
+        state = shrink(draft, state, over)
+        over = len(encode(state)) - MESSAGE_BYTES_MAX
+    return state
+
+
+def full(draft: Draft) -> bool:
+    """Whether what cannot be shrunk leaves no room for a new instance."""
+    state = draft.state
+    if not _suspect(state):
+        return False
+    core = replace(state, seen=b"", macro_history=[], features={})
+    return len(encode(core)) > STATE_BYTES_MAX - RESERVE
+
+
+def _suspect(state: CustomerState) -> bool:
+    return (
+        len(state.instances) > _FEW
+        or len(state.pending) > _FEW
+        or len(state.features) > _SOME
+        or len(state.traits) > _SOME
+        or len(state.journeys) > _SOME
+    )
+
+
+def _without_ids(draft: Draft, state: CustomerState, over: int) -> CustomerState:
+    count = min(-(-over // ENTRY), len(state.seen) // ENTRY)
+    if count:
+        draft.drop("seen", count)
+    return replace(state, seen=state.seen[count * ENTRY :])
+
+
+def _without_history(draft: Draft, state: CustomerState, over: int) -> CustomerState:
+    del over
+    if state.macro_history:
+        draft.drop("macro_history", len(state.macro_history))
+    return replace(state, macro_history=[])
+
+
+def _without_features(draft: Draft, state: CustomerState, over: int) -> CustomerState:
+    """Halve the largest feature until enough is gone."""
+    kept = dict(state.features)
+    sizes = {name: len(encode(one)) for name, one in kept.items()}
+    while over > 0 and kept:
+        name = max(sizes, key=lambda one: (sizes[one], one))
+        one = kept[name]
+        gone = (len(one.entries) + 1) // 2 + (len(one.buckets) + 1) // 2
+        if not gone:
+            break
+        kept[name] = FeatureState(
+            one.since,
+            one.entries[(len(one.entries) + 1) // 2 :],
+            one.buckets[(len(one.buckets) + 1) // 2 :],
+        )
+        draft.drop("features", gone)
+        left = len(encode(kept[name]))
+        over -= sizes[name] - left
+        sizes[name] = left
+    return replace(state, features=kept)

@@ -1,0 +1,130 @@
+"""Law 6: a state stays under its bound, and what must always work works."""
+
+import msgspec
+
+from journey_engine.decide.decide import decide
+from journey_engine.decide.state import (
+    EMPTY,
+    STATE_BYTES_MAX,
+    CustomerState,
+    MacroStage,
+    Written,
+)
+from journey_engine.define.plan import FeatureOp, Plan, Reentry
+from tests.decide.plans import (
+    DAY,
+    T0,
+    Customer,
+    after,
+    clause,
+    ends,
+    entries,
+    event,
+    feature,
+    journey,
+    plan,
+    read,
+    stage,
+)
+
+LONG = "x" * 1000
+
+
+def size(state: CustomerState) -> int:
+    return len(msgspec.msgpack.encode(state))
+
+
+def recents(count: int) -> Plan:
+    kept = {
+        f"f{number}": feature(FeatureOp.RECENT, "View", "page", keep=60 + number)
+        for number in range(count)
+    }
+    return plan(
+        journey(
+            "a",
+            stage("in"),
+            entry=[clause("Cart")],
+            goals=[clause("Order", name="o")],
+            features=kept,
+        )
+    )
+
+
+def test_law6_the_oldest_entries_of_features_go() -> None:
+    customer = Customer(recents(3))
+    customer.give("Cart", 0)
+    dropped: set[str] = set()
+    for number in range(80):
+        decision = customer.give("View", number + 1, page=f"{number}{LONG}")
+        dropped |= set(decision.dropped)
+        assert size(customer.state) <= STATE_BYTES_MAX
+    assert dropped == {"seen", "macro_history", "features"}
+    newest = [one.entries[-1][1] for one in customer.state.features.values()]
+    assert newest == [f"79{LONG}"] * 3
+    assert ends(customer.give("Order", 100)) == [("GOAL", "o")]
+
+
+def test_law6_the_oldest_ids_go_first() -> None:
+    customer = Customer(recents(1))
+    history = [MacroStage("purchase", T0, 0)]
+    traits = {f"t{number}": Written(LONG, T0, "e") for number in range(63)}
+    state = CustomerState(
+        seen=(b"\0" * 12 + (T0 // 1000).to_bytes(4, "big")) * 100,
+        traits=traits,
+        macro=history[0],
+        macro_history=history,
+    )
+    over = size(state) - STATE_BYTES_MAX
+    assert 0 < over < 1600
+    decision = decide(customer.plan, state, event("View", 0, page=LONG[:80]), T0)
+    assert set(decision.dropped) == {"seen"}
+    assert size(decision.state) <= STATE_BYTES_MAX
+    assert decision.state.macro_history == history
+
+
+def test_law6_what_cannot_shrink_stays_but_nobody_enters() -> None:
+    traits = {f"t{number}": Written(LONG, T0, "e") for number in range(80)}
+    state = CustomerState(traits=traits)
+    customer = Customer(recents(1), state)
+    customer.give("View", 0, page="home")
+    decision = customer.give("Cart", 1)
+    assert entries(decision) == ["STATE_LIMIT"]
+    assert customer.state.traits == traits
+
+
+def test_law6_a_timer_on_a_state_over_its_bound() -> None:
+    customer = Customer(plan(journey("a", stage("in", after(DAY, "in")), entry=[clause("C")])))
+    customer.give("C", 0)
+    traits = {f"t{number}": Written(LONG, T0, "e") for number in range(80)}
+    customer.state = msgspec.structs.replace(customer.state, traits=traits)
+    assert customer.tick(DAY).dropped == {"seen": 1, "macro_history": 1}
+    assert customer.tick(2 * DAY).dropped == {}
+    assert customer.stages == ["in"]
+
+
+def test_law6_instances_of_many_keys_are_refused_at_the_limit() -> None:
+    cart = read("event", "cart")
+    keyed = journey(
+        "a",
+        stage("in", after(DAY, "end")),
+        entry=[clause("Cart", key=cart, remember={"note": read("event", "note")})],
+        goals=[clause("Order", name="o", key=cart)],
+        keyed=True,
+        max_live=1000,
+        reentry=Reentry(limit=3),
+    )
+    customer = Customer(plan(keyed))
+    found = [
+        entries(customer.give("Cart", number, cart=f"{number}", note=LONG[:900]))[0]
+        for number in range(100)
+    ]
+    assert "STATE_LIMIT" in found
+    assert found.index("STATE_LIMIT") == found.count("ENTERED")
+    assert size(customer.state) <= STATE_BYTES_MAX
+    assert ends(customer.give("Order", 200, cart="3")) == [("GOAL", "o")]
+    assert entries(customer.give("Cart", 201, cart="new", note="")) == ["ENTERED"]
+
+
+def test_law6_a_usual_state_is_not_measured() -> None:
+    decision = decide(recents(1), EMPTY, event("View", 0, page="home"), T0)
+    assert not decision.dropped

@@ -1,0 +1,566 @@
+"""Rules A and C for what exists: sends, their ids, delay, hold, cancels."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from journey_engine.decide import ids
+from journey_engine.decide.decide import decide
+from journey_engine.decide.state import OPEN_MAX, PENDING_MAX, SENT_MAX
+from journey_engine.define.plan import (
+    CancelOn,
+    ChannelPlan,
+    ConsentRule,
+    Plan,
+    ProfileReaders,
+    ReachRule,
+    Warming,
+)
+from tests.decide.plans import (
+    BROKEN,
+    DAY,
+    HOUR,
+    MINUTE,
+    NEVER,
+    T0,
+    Customer,
+    after,
+    always,
+    check,
+    clause,
+    ends,
+    event,
+    expression,
+    journey,
+    on,
+    plan,
+    read,
+    send,
+    stage,
+)
+
+PROFILE = {
+    "Consent": ProfileReaders(
+        consent=(
+            ConsentRule(
+                read("event", "purpose"), read("event", "channel"), read("event", "granted")
+            ),
+        )
+    ),
+    "Bounced": ProfileReaders(reach=(ReachRule("email", reachable=False),)),
+}
+HELD = [ChannelPlan("email", "commands.email.v1", hold=10 * MINUTE)]
+
+
+def sending(*sends: Any, channels: Any = (), transitions: Any = (), **more: Any) -> Plan:
+    return plan(
+        journey(
+            "a",
+            stage("in", on("Leave", to="x"), on("Finish", to="end"), *transitions, enter=sends),
+            stage("x", on("Finish", to="end")),
+            entry=[clause("Cart")],
+            goals=[clause("Order", name="ordered")],
+            **more,
+        ),
+        profile=PROFILE,
+        channels=channels,
+    )
+
+
+def consent(
+    customer: Customer, at: int, *, granted: bool, channel: str = "email", purpose: str = "service"
+) -> Any:
+    return customer.give("Consent", at, purpose=purpose, channel=channel, granted=granted)
+
+
+def test_a1_a_command_says_what_the_channel_needs() -> None:
+    data = {
+        "total": read("event", "total"),
+        "at": read("event", "at", "timestamp"),
+        "none": expression(lambda _: None, kind="timestamp"),
+    }
+    one = send("hello", "email", theme="cart", expires=DAY, data=data)
+    item = event("Cart", 0, total=7, at=T0 + 1)
+    decision = decide(sending(one, priority=3), Customer(sending()).state, item, T0 + 5)
+    [command] = decision.commands
+    [record] = decision.sends
+    assert (command.action, command.channel, command.content) == ("SEND", "email", "hello-content")
+    assert command.data == {"total": 7, "at": "2026-01-01T00:00:00.001Z", "none": None}
+    assert (command.theme, command.purpose, command.priority) == ("cart", "service", 3)
+    assert (command.created_at, command.not_before) == (T0 + 5, T0 + 5)
+    assert command.not_after == T0 + 5 + DAY
+    assert (command.journey.name, command.journey.stage, command.journey.entry_no) == ("a", "in", 1)
+    assert command.causation == item.origin
+    assert (record.command_id, record.decision_id) == (command.command_id, command.decision_id)
+    assert record.trace == ("email chosen",)
+    assert (
+        decide(sending(send("x", priority=9)), Customer(sending()).state, item, T0)
+        .commands[0]
+        .priority
+        == 9
+    )
+
+
+def test_a_command_is_linked_to_its_cause_where_a_timer_decided_it() -> None:
+    moved = plan(
+        journey(
+            "a",
+            stage("in", after(HOUR, to="x"), enter=[send("now"), send("later", delay=MINUTE)]),
+            stage("x", enter=[send("then")]),
+            entry=[clause("Cart")],
+            goals=[clause("Order", name="ordered")],
+        ),
+        channels=HELD,
+    )
+    customer = Customer(moved)
+    customer.give("Cart", 0, "e1")
+    customer.tick(MINUTE)
+    customer.tick(HOUR)
+    customer.give("Order", HOUR + MINUTE, "e2")
+    seen = [(c.action, c.send_id, c.causation.event_id, c.linked) for c in customer.commands]
+    assert seen == [
+        ("SEND", "now", "e1", False),
+        ("SEND", "later", "e1", True),
+        ("SEND", "then", "e1", True),
+        ("CANCEL", "then", "e2", False),
+    ]
+
+
+def test_a_timer_that_an_event_lets_fire_is_no_decision_of_that_event() -> None:
+    customer = Customer(sending(send("later", delay=MINUTE)))
+    customer.give("Cart", 0, "e1")
+    customer.give("Order", HOUR, "e2")
+    assert [(c.causation.event_id, c.linked) for c in customer.commands] == [("e1", True)]
+
+
+def test_a1_the_first_channel_with_consent_and_reach() -> None:
+    customer = Customer(sending(send("hello", "email", "push", "sms")))
+    consent(customer, 0, granted=False)
+    customer.give("Cart", 1)
+    [record] = customer.sends
+    assert customer.commands[0].channel == "push"
+    assert record.channels_tried == ("email", "push")
+    assert record.trace == ("email no consent", "push chosen")
+
+
+def test_a1_no_consent_on_any_channel() -> None:
+    customer = Customer(sending(send("hello", "email", "push"), purpose="marketing"))
+    customer.give("Cart", 0)
+    assert customer.outcomes == ["NO_CONSENT"]
+    assert not customer.commands
+    assert customer.stages == ["in"]
+
+
+def test_a1_consent_without_reach() -> None:
+    customer = Customer(sending(send("hello", "push", "email"), purpose="marketing"))
+    consent(customer, 0, granted=True, purpose="marketing")
+    customer.give("Bounced", 1)
+    customer.give("Cart", 2)
+    assert customer.outcomes == ["UNREACHABLE"]
+
+
+def warming(_: Any) -> Any:
+    raise Warming
+
+
+@pytest.mark.parametrize(
+    ("guard", "outcome"),
+    [(NEVER, "GUARD_FALSE"), (BROKEN, "GUARD_ERROR"), (expression(warming), "GUARD_FALSE")],
+)
+def test_c1_when_is_asked_first(guard: Any, outcome: str) -> None:
+    customer = Customer(sending(send("hello", when=guard)))
+    customer.give("Cart", 0)
+    assert customer.outcomes == [outcome]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [BROKEN, expression(warming), expression(lambda _: 10**18, kind="timestamp")],
+)
+def test_a1_data_without_a_value_is_a_guard_error(value: Any) -> None:
+    customer = Customer(sending(send("hello", data={"x": value})))
+    decision = customer.give("Cart", 0)
+    assert customer.outcomes == ["GUARD_ERROR"]
+    assert len(decision.guard_errors) == 1
+    assert not decision.commands
+
+
+def test_a1_actions_read_the_context_as_it_is_after_the_move() -> None:
+    one = send("hello", data={"total": read("instance", "total")})
+    moving = journey(
+        "a",
+        stage("in", on("Go", to="x", remember={"total": read("event", "total")})),
+        stage("x", enter=[one]),
+        entry=[clause("Cart")],
+    )
+    customer = Customer(plan(moving))
+    customer.give("Cart", 0)
+    assert customer.give("Go", 1, total=5).commands[0].data == {"total": 5}
+
+
+def test_a6_the_same_decision_has_the_same_id() -> None:
+    commands = []
+    for clock in (T0, T0 + DAY):
+        item = event("Cart", 0)
+        commands += decide(sending(send("hello")), Customer(sending()).state, item, clock).commands
+    assert commands[0].command_id == commands[1].command_id
+    name = "0/c:anna/a//1/1/hello/0"
+    expected = uuid.uuid5(uuid.UUID(bytes=ids.NAMESPACE), name)
+    assert commands[0].command_id == str(expected)
+
+
+def test_a6_ids_tell_visits_runs_and_entries_apart() -> None:
+    looping = journey(
+        "a",
+        stage(
+            "in",
+            on("Go", to="in"),
+            on("Ping", do=[send("ping")]),
+            on("Pay", to="end"),
+            enter=[send("hello")],
+        ),
+        entry=[clause("Cart")],
+    )
+    customer = Customer(plan(looping))
+    for number, kind in enumerate(["Cart", "Ping", "Ping", "Go", "Ping", "Pay", "Cart", "Ping"]):
+        customer.give(kind, number)
+    found = [command.command_id for command in customer.commands]
+    assert len(found) == len(set(found)) == 7
+    second = uuid.uuid5(uuid.UUID(bytes=ids.NAMESPACE), "0/c:anna/a//1/1/ping#2/0")
+    assert found[2] == str(second)
+
+
+def test_a6_ids_from_outside_with_a_slash_do_not_meet() -> None:
+    def named(customer: str, key: str) -> str:
+        keyed = journey(
+            "j",
+            stage("in", enter=[send("s")]),
+            entry=[clause("Cart", key=read("event", "k"))],
+            keyed=True,
+        )
+        item = replace_id(event("Cart", 0, k=key), customer)
+        return decide(plan(keyed), Customer(plan()).state, item, T0).commands[0].command_id
+
+    assert named("a", "j/k") != named("a/j", "k")
+    assert named("a%2Fj", "k") != named("a/j", "k")
+
+
+def replace_id(item: Any, customer: str) -> Any:
+    return type(item)(
+        **{name: getattr(item, name) for name in item.__struct_fields__} | {"customer_id": customer}
+    )
+
+
+def test_a1_delay_waits_then_everything_is_asked_anew() -> None:
+    big = check("instance", "total", lambda total: total > 1)
+    one = send("hello", delay=HOUR, data={"total": read("instance", "total")}, when=big)
+    waiting = journey(
+        "a",
+        stage("in", enter=[one]),
+        entry=[clause("Cart", remember={"total": read("event", "total")})],
+        updates=[clause("Cart", remember={"total": read("event", "total")})],
+    )
+    customer = Customer(plan(waiting))
+    customer.give("Cart", 0, total=7)
+    customer.give("Cart", 1, total=9)
+    [record] = customer.sends
+    assert record.outcome.value == "DEFERRED"
+    assert (record.cause, record.until) == ("DELAY", T0 + HOUR)
+    decision = customer.tick(HOUR)
+    assert customer.outcomes == ["DEFERRED", "SENT"]
+    assert decision.commands[0].data == {"total": 9}
+    assert decision.timers_fired == [T0 + HOUR]
+    assert not customer.state.pending
+    assert customer.state.instances[0].sent[0].at == T0 + HOUR
+
+
+def test_a1_when_false_before_a_delay_is_final() -> None:
+    customer = Customer(sending(send("hello", delay=HOUR, when=NEVER)))
+    customer.give("Cart", 0)
+    assert customer.outcomes == ["GUARD_FALSE"]
+
+
+def test_a1_a_delayed_send_outlives_an_instance_that_completed_at_once() -> None:
+    passing = journey(
+        "a",
+        stage("in", always("end"), enter=[send("hello", delay=HOUR)]),
+        entry=[clause("Cart")],
+    )
+    waiting = journey("b", stage("in"), entry=[clause("Cart")])
+    customer = Customer(plan(waiting, passing))
+    customer.give("Cart", 0)
+    customer.tick(HOUR)
+    assert customer.outcomes == ["DEFERRED", "SENT"]
+
+
+def test_c2_consent_of_the_release_counts() -> None:
+    customer = Customer(sending(send("hello", delay=HOUR), purpose="marketing"))
+    customer.give("Cart", 0)
+    consent(customer, 1, granted=True, purpose="marketing")
+    customer.tick(HOUR)
+    assert customer.outcomes == ["DEFERRED", "SENT"]
+
+
+def test_c2_a_release_after_expires_is_expired() -> None:
+    customer = Customer(sending(send("hello", delay=HOUR, expires=2 * HOUR)))
+    customer.give("Cart", 0)
+    late = Customer(customer.plan, customer.state)
+    customer.tick(HOUR)
+    assert customer.outcomes == ["DEFERRED", "SENT"]
+    late.tick(2 * HOUR + 1)
+    assert late.outcomes == ["EXPIRED"]
+
+
+def test_a1_the_channel_s_expiry_where_the_send_has_none() -> None:
+    channel = ChannelPlan("email", "commands.email.v1", expires=2 * HOUR)
+    customer = Customer(sending(send("hello", delay=HOUR), channels=[channel]))
+    customer.give("Cart", 0)
+    late = Customer(customer.plan, customer.state)
+    assert customer.tick(HOUR).commands[0].not_after == T0 + 2 * HOUR
+    late.tick(3 * HOUR)
+    assert late.outcomes == ["EXPIRED"]
+
+
+def test_a1_a_hold_beyond_expires_leaves_no_time() -> None:
+    customer = Customer(sending(send("hello", expires=MINUTE), channels=HELD))
+    customer.give("Cart", 0)
+    assert customer.outcomes == ["EXPIRED"]
+
+
+def test_a1_a_channel_the_plan_does_not_describe_has_no_hold() -> None:
+    customer = Customer(replace(sending(send("hello", "pigeon")), channels={}))
+    [command] = customer.give("Cart", 0).commands
+    assert (command.channel, command.not_after) == ("pigeon", None)
+
+
+@pytest.mark.parametrize("ending", ["Order", "Leave"])
+def test_a7_a_goal_takes_back_what_waits(ending: str) -> None:
+    customer = Customer(
+        sending(
+            send("hello", delay=HOUR),
+            send("leaver", delay=HOUR, cancel_on=CancelOn.LEAVE),
+            send("stays", delay=HOUR, cancel_on=CancelOn.NEVER),
+        )
+    )
+    customer.give("Cart", 0)
+    customer.give(ending, 1)
+    customer.tick(HOUR)
+    final = {one.send_id: one.outcome.value for one in customer.sends}
+    kept = "CANCELLED" if ending == "Order" else "SENT"
+    assert final == {"hello": kept, "leaver": "CANCELLED", "stays": "SENT"}
+    assert not customer.state.pending
+
+
+def test_a7_completing_takes_nothing_back() -> None:
+    customer = Customer(sending(send("hello", delay=HOUR)))
+    customer.give("Cart", 0)
+    assert ends(customer.give("Finish", 1)) == [("COMPLETED", None)]
+    customer.tick(HOUR)
+    assert customer.outcomes == ["DEFERRED", "SENT"]
+    assert not customer.state.open
+
+
+def test_a7_only_its_own_instance_s_sends_are_taken_back() -> None:
+    cart = read("event", "cart")
+    keyed = journey(
+        "a",
+        stage("in", on("Ping", do=[send("now")], key=cart), enter=[send("hello", delay=HOUR)]),
+        entry=[clause("Cart", key=cart)],
+        goals=[clause("Order", name="ordered", key=cart)],
+        keyed=True,
+    )
+    customer = Customer(plan(keyed))
+    customer.give("Cart", 0, cart="a")
+    customer.give("Cart", 1, cart="b")
+    customer.give("Order", 2, cart="a")
+    assert [one.key for one in customer.state.pending] == ["b"]
+
+
+def test_a7_an_end_cancels_a_held_command_once() -> None:
+    customer = Customer(sending(send("hello"), channels=HELD))
+    [command] = customer.give("Cart", 0).commands
+    assert command.not_before == T0 + 10 * MINUTE
+    [cancel] = customer.give("Order", MINUTE).commands
+    assert (cancel.action, cancel.cancels, cancel.channel) == (
+        "CANCEL",
+        command.command_id,
+        "email",
+    )
+    assert cancel.command_id == str(uuid.uuid5(uuid.UUID(command.command_id), "cancel"))
+    assert (cancel.send_id, cancel.content) == ("hello", "hello-content")
+    assert cancel.decision_id == command.decision_id
+    assert customer.outcomes == ["SENT"]
+
+
+def test_a7_after_the_hold_nothing_is_cancelled() -> None:
+    customer = Customer(sending(send("hello"), channels=HELD))
+    customer.give("Cart", 0)
+    assert not customer.give("Order", 10 * MINUTE).commands
+
+
+@pytest.mark.parametrize(
+    ("cancel_on", "leave", "order"),
+    [(CancelOn.END, 0, 1), (CancelOn.LEAVE, 1, 0), (CancelOn.NEVER, 0, 0)],
+)
+def test_a7_cancel_on(cancel_on: CancelOn, leave: int, order: int) -> None:
+    customer = Customer(sending(send("hello", cancel_on=cancel_on), channels=HELD))
+    customer.give("Cart", 0)
+    assert len(customer.give("Leave", 1).commands) == leave
+    assert len(customer.give("Order", 2).commands) == order
+
+
+def test_a7_leaving_in_the_same_step_takes_back_its_candidates() -> None:
+    passing = journey(
+        "a",
+        stage("in", always("x"), enter=[send("hello", cancel_on=CancelOn.LEAVE), send("other")]),
+        stage("x", enter=[send("third", cancel_on=CancelOn.LEAVE)]),
+        entry=[clause("Cart")],
+    )
+    customer = Customer(plan(passing))
+    customer.give("Cart", 0)
+    final = {one.send_id: one.outcome.value for one in customer.sends}
+    assert final == {"hello": "CANCELLED", "other": "SENT", "third": "SENT"}
+
+
+def test_a7_what_leaving_sends_is_not_taken_back_by_leaving() -> None:
+    parting = send("parting", cancel_on=CancelOn.LEAVE)
+    farewell = send("farewell", cancel_on=CancelOn.LEAVE)
+    left = journey(
+        "a",
+        stage("in", on("Leave", to="x", do=(farewell,)), leave=[parting]),
+        stage("x"),
+        entry=[clause("Cart")],
+    )
+    customer = Customer(plan(left))
+    customer.give("Cart", 0)
+    customer.give("Leave", 1)
+    final = {one.send_id: one.outcome.value for one in customer.sends}
+    assert final == {"parting": "SENT", "farewell": "SENT"}
+
+
+def test_k1_a_withdrawal_takes_back_what_waits_and_what_is_held() -> None:
+    customer = Customer(
+        sending(send("held", cancel_on=CancelOn.NEVER), send("waits", delay=HOUR), channels=HELD)
+    )
+    customer.give("Cart", 0)
+    decision = consent(customer, 1, granted=False)
+    assert [one.action for one in decision.commands] == ["CANCEL"]
+    assert [(one.send_id, one.outcome.value) for one in decision.sends] == [("waits", "CANCELLED")]
+    assert not customer.give("Order", 2).commands
+
+
+def test_k1_a_withdrawal_leaves_what_has_another_channel_or_purpose() -> None:
+    customer = Customer(
+        sending(send("waits", "email", "push", delay=HOUR), send("held", "push"), channels=HELD)
+    )
+    customer.give("Cart", 0)
+    consent(customer, 1, granted=False)
+    decision = consent(customer, 2, granted=False, purpose="marketing", channel="push")
+    assert not decision.commands
+    assert len(customer.state.pending) == 1
+    customer.tick(HOUR)
+    assert customer.commands[-1].channel == "push"
+
+
+def test_k1_a_withdrawal_of_the_channel_leaves_what_has_another() -> None:
+    customer = Customer(
+        sending(send("both", "email", "push", delay=HOUR), send("mail", delay=HOUR), channels=HELD)
+    )
+    customer.give("Cart", 0)
+    decision = consent(customer, 1, granted=False)
+    assert [one.send_id for one in decision.sends] == ["mail"]
+    assert [one.action for one in customer.state.pending] == ["both"]
+
+
+def test_k1_a_withdrawal_reaches_held_commands_of_completed_instances() -> None:
+    customer = Customer(sending(send("hello"), send("two", "push"), channels=HELD))
+    customer.give("Cart", 0)
+    customer.give("Finish", 1)
+    assert [one.sent.send_id for one in customer.state.open] == ["hello"]
+    decision = consent(customer, 2, granted=False)
+    assert [one.action for one in decision.commands] == ["CANCEL"]
+    assert not customer.state.open
+    assert not consent(customer, 3, granted=False).commands
+
+
+def test_k1_a_held_command_released_after_its_instance_completed() -> None:
+    customer = Customer(sending(send("hello", delay=HOUR), channels=HELD))
+    customer.give("Cart", 0)
+    customer.give("Finish", 1)
+    customer.tick(HOUR)
+    assert [one.sent.send_id for one in customer.state.open] == ["hello"]
+    assert len(consent(customer, HOUR + 1, granted=False).commands) == 1
+
+
+def test_a7_held_commands_remembered_are_bounded() -> None:
+    customer = Customer(sending(send("hello"), channels=HELD))
+    for number in range(OPEN_MAX + 1):
+        customer.give("Cart", 2 * number)
+        decision = customer.give("Finish", 2 * number + 1)
+    assert decision.dropped == {"open": 1}
+    assert len(customer.state.open) == OPEN_MAX
+    customer.give("Cart", DAY)
+    customer.give("Finish", DAY + 1)
+    assert len(customer.state.open) == 1
+
+
+def test_law6_waiting_candidates_are_bounded() -> None:
+    customer = Customer(sending(*[send(f"s{n}", delay=HOUR) for n in range(PENDING_MAX + 1)]))
+    decision = customer.give("Cart", 0)
+    assert decision.dropped == {"pending": 1}
+    assert customer.outcomes.count("DEFERRED") == PENDING_MAX
+    assert customer.outcomes[-1] == "CANCELLED"
+
+
+def test_law6_sends_remembered_are_bounded() -> None:
+    customer = Customer(sending(*[send(f"s{n}") for n in range(SENT_MAX + 1)]))
+    decision = customer.give("Cart", 0)
+    assert decision.dropped == {"sent": 1}
+    assert "s0" not in {sent.send_id for sent in customer.state.instances[0].sent}
+
+
+@pytest.mark.parametrize("gone", ["action", "journey", "stage"])
+def test_law7_a_candidate_ends_also_where_the_plan_no_longer_has_it(gone: str) -> None:
+    customer = Customer(sending(send("hello", delay=HOUR)))
+    customer.give("Cart", 0)
+    customer.plan = {
+        "action": sending(),
+        "journey": plan(journey("b", stage("in"), entry=[clause("Order")]), profile=PROFILE),
+        "stage": plan(
+            journey("a", stage("new", enter=[send("hello", delay=HOUR)]), entry=[clause("Cart")])
+        ),
+    }[gone]
+    consent(customer, 1, granted=False, purpose="marketing")
+    customer.tick(HOUR)
+    assert customer.outcomes == ["DEFERRED", "SENT" if gone == "stage" else "CANCELLED"]
+
+
+def test_law7_a_goal_takes_back_what_the_plan_no_longer_has() -> None:
+    customer = Customer(sending(send("hello", delay=HOUR)))
+    customer.give("Cart", 0)
+    customer.plan = sending()
+    customer.give("Order", 1)
+    assert customer.outcomes == ["DEFERRED", "CANCELLED"]
+
+
+def test_v1_a_held_command_of_a_journey_that_is_gone_can_be_withdrawn() -> None:
+    customer = Customer(sending(send("hello"), channels=HELD))
+    customer.give("Cart", 0)
+    customer.plan = plan(profile=PROFILE)
+    [cancel] = consent(customer, 1, granted=False).commands
+    assert cancel.priority == 0
+
+
+def test_c_candidates_of_one_instant_are_decided_after_all_its_transitions() -> None:
+    first = journey(
+        "a", stage("in", after(HOUR, "x")), stage("x", enter=[send("one")]), entry=[clause("Cart")]
+    )
+    last = journey("b", stage("in", after(HOUR, "end")), entry=[clause("Cart")])
+    customer = Customer(plan(first, last))
+    customer.give("Cart", 0)
+    decision = customer.tick(HOUR)
+    assert len(decision.transitions) == 2
+    assert decision.sends[0].decision_id
+    assert customer.stages == ["x"]
