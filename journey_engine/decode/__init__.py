@@ -1,0 +1,1 @@
+"""Bytes in: a Kafka record to an event, or the reason why not. Pure."""

@@ -1,0 +1,43 @@
+"""A record of any topic of ours to all of its fields, for people and tools to read."""
+
+import io
+from typing import Any
+
+from fastavro import schemaless_reader
+
+from journey_engine.decode.frame import Unframed, unframe
+from journey_engine.decode.record import Headers
+from journey_engine.errors import DeadLetterCode, RecordError
+from journey_engine.schemas import AvroSchema, RegistryId, Schemas
+
+
+def read_whole(value: bytes, schemas: Schemas, headers: Headers = ()) -> tuple[str, dict[str, Any]]:
+    """The record's name and its fields; times are datetimes in UTC.
+
+    Raises:
+        RecordError: the bytes are of no schema known here, or do not follow it.
+    """
+    try:
+        schema_id, start = unframe(value, headers)
+    except Unframed as error:
+        raise RecordError(DeadLetterCode.DECODE_ERROR, str(error)) from None
+    found = _schema(schema_id, schemas)
+    if found is None:
+        raise RecordError(DeadLetterCode.SCHEMA_UNKNOWN, f"no schema here is {schema_id!r}")
+    name, schema = found
+    try:
+        fields: Any = schemaless_reader(io.BytesIO(value[start:]), schema, None)
+    except Exception as error:
+        raise RecordError(DeadLetterCode.DECODE_ERROR, f"{name}: {error}") from error
+    return name, fields
+
+
+def _schema(schema_id: bytes | RegistryId, schemas: Schemas) -> tuple[str, AvroSchema] | None:
+    if not isinstance(schema_id, bytes):
+        event = schemas.by_registry_id.get(schema_id)
+    else:
+        event = schemas.by_fingerprint.get(schema_id)
+        for name, (schema, fingerprint) in schemas.records.items():
+            if fingerprint == schema_id:
+                return name, schema
+    return None if event is None else (event.name, event.parsed)
