@@ -1,0 +1,1 @@
+"""Bytes out: a decision to the records that leave. Pure."""
