@@ -1,0 +1,330 @@
+"""Reading a `.test.yaml`: what is wrong in it is told with its place, all of it at once."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Final
+
+from pydantic_core import PydanticCustomError
+
+from journey_engine.define.form import parse_duration
+from journey_engine.define.loader import Node, parse_yaml
+from journey_engine.define.place import suggestion
+from journey_engine.define.plan import ANY_CHANNEL, Plan, Value
+from journey_engine.errors import CandidateOutcome, DefinitionError, DefinitionErrors
+from journey_engine.schemas import Field, Schemas
+from journey_engine.testing.cases import ANY, KINDS, Expectation, Fact, Given, TestCase, TestStep
+from journey_engine.testing.coverage import ends_of, sends_of
+
+SUFFIX: Final = ".test.yaml"
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "sent": frozenset({"send", "channel", "at", "journey", "key", "content", "data"}),
+    "suppressed": frozenset({"send", "outcome", "at", "journey", "key"}),
+    "cancelled": frozenset({"send", "channel", "at", "journey", "key"}),
+    "entered": frozenset({"journey", "key", "at"}),
+    "ended": frozenset({"as", "journey", "key", "at"}),
+    "stage": frozenset({"stage", "journey", "key"}),
+}
+_NEVER: Final[Mapping[str, str]] = {
+    "send": "sent",
+    "suppressed": "suppressed",
+    "cancelled": "cancelled",
+    "entered": "entered",
+    "ended": "ended",
+    "stage": "visited",
+}
+"""For the first word of a `never` item, what it forbids."""
+_SUBJECTS: Final = {"suppressed": "send", "cancelled": "send", "entered": "journey", "ended": "as"}
+"""What the value after the first word of a `never` item is, where the word does not say it."""
+_LATER: Final = frozenset({"task", "tasks", "route", "show", "sync"})
+_ENGINES_OWN: Final = frozenset({"customer_id", "anonymous_id", "occurred_at"})
+"""Fields that a step cannot set: the customer is the test's, the time that of the step."""
+_NEUTRAL: Final[Mapping[str, Value]] = {
+    "bool": False,
+    "int": 0,
+    "double": 0.0,
+    "string": "",
+    "timestamp": 0,
+    "list<string>": [],
+}
+_OUTCOMES: Final = frozenset(CandidateOutcome) - {CandidateOutcome.DEFERRED, CandidateOutcome.SENT}
+_CONSENT: Final = {"granted": True, "denied": False}
+
+
+def parse_cases(path: str, text: str, plan: Plan, schemas: Schemas) -> list[TestCase]:
+    """The tests of one file.
+
+    Raises:
+        DefinitionErrors: all that is wrong in the file.
+    """
+    parser = _Parser(path, plan, schemas)
+    cases = parser.file(parse_yaml(path, text))
+    if parser.errors:
+        raise DefinitionErrors(parser.errors)
+    return cases
+
+
+class _Parser:
+    """Collects errors; what is wrong is left out of the result."""
+
+    def __init__(self, path: str, plan: Plan, schemas: Schemas) -> None:
+        self.errors: list[DefinitionError] = []
+        self._path = path
+        self._plan = plan
+        self._schemas = schemas
+        stem = PurePosixPath(path).name.removesuffix(SUFFIX)
+        self._journey = stem if stem in plan.by_name else None
+
+    def file(self, root: Node) -> list[TestCase]:
+        tests = self._items(self._members(root, {"tests"}).get("tests"), "tests")
+        if not tests:
+            self._error(root, "TEST_EMPTY", "there is no test", "write `tests:` and a list")
+        return [self._case(node) for node in tests]
+
+    def _case(self, node: Node) -> TestCase:
+        parts = self._members(node, {"name", "given", "steps", "then", "never"})
+        for name in ("name", "steps"):
+            if name not in parts:
+                self._error(node, "TEST_INCOMPLETE", f"the test has no `{name}`")
+        if not parts.keys() & {"then", "never"}:
+            self._error(node, "TEST_INCOMPLETE", "the test expects nothing", "add `then`, `never`")
+        return TestCase(
+            file=self._path,
+            line=node.line,
+            name=str(parts["name"].value) if "name" in parts else "",
+            journey=self._journey,
+            given=self._given(parts.get("given")),
+            steps=self._steps(self._items(parts.get("steps"), "steps")),
+            then=self._then(parts.get("then")),
+            never=tuple(self._never(each) for each in self._items(parts.get("never"), "never")),
+        )
+
+    def _given(self, node: Node | None) -> Given:
+        customer = self._members(node, {"customer"}).get("customer")
+        if customer is None:
+            return Given()
+        parts = self._members(customer, {"consent", "reachable", *self._plan.trait_valid})
+        traits = {n: _plain(c) for n, c in parts.items() if n in self._plan.trait_valid}
+        reachable = self._items(parts.get("reachable"), "reachable")
+        for channel in reachable:
+            self._known(channel, "channel", self._plan.channels.keys())
+        names = tuple(str(channel.value) for channel in reachable)
+        return Given(traits, dict(self._consent(parts.get("consent"))), names)
+
+    def _consent(self, node: Node | None) -> list[tuple[str, bool]]:
+        cells: list[tuple[str, bool]] = []
+        for purpose, cell in self._members(node, set(self._plan.consent_default)).items():
+            by_channel = cell.children or {ANY_CHANNEL: cell}
+            for channel, word in by_channel.items():
+                granted = _CONSENT.get(str(word.value))
+                if granted is None:
+                    self._error(word, "TEST_CONSENT", "consent is `granted` or `denied`")
+                elif channel != ANY_CHANNEL and channel not in self._plan.channels:
+                    self._error(word, "TEST_NAME_UNKNOWN", f"there is no channel `{channel}`")
+                else:
+                    cells.append((f"{purpose}/{channel}", granted))
+        return cells
+
+    def _steps(self, nodes: list[Node]) -> tuple[TestStep, ...]:
+        steps: list[TestStep] = []
+        for node in nodes:
+            before = steps[-1].at if steps else None
+            steps.append(self._step(node, before))
+        return tuple(steps)
+
+    def _step(self, node: Node, before: int | None) -> TestStep:
+        parts = self._members(node, {"at", "after", *self._schemas.events})
+        at = self._step_time(node, parts, before)
+        types = [name for name in parts if name not in ("at", "after")]
+        if not types:
+            return TestStep(node.line, at)
+        if len(types) > 1:
+            self._error(node, "TEST_STEP", "a step holds one event", "make it two steps")
+        return TestStep(node.line, at, types[0], self._fields(types[0], parts[types[0]]))
+
+    def _step_time(self, node: Node, parts: Mapping[str, Node], before: int | None) -> int:
+        if "at" in parts and "after" not in parts:
+            return self._time(parts["at"])
+        if "after" in parts and "at" not in parts and before is not None:
+            try:
+                return before + parse_duration(parts["after"].value)
+            except PydanticCustomError as error:
+                self._error(parts["after"], "TEST_TIME", error.message())
+        else:
+            hint = "`at` with an offset, or `after` the step before; the first step needs `at`"
+            self._error(node, "TEST_TIME", "the step does not say when", hint)
+        return before or 0
+
+    def _fields(self, event_type: str, node: Node) -> dict[str, Value]:
+        """Those given, and null or the type's neutral value for every other."""
+        declared = self._schemas.events[event_type].fields
+        feedback = {"send"} if event_type in self._plan.feedback else set()
+        given = self._members(node, {*declared, *feedback} - _ENGINES_OWN)
+        fields: dict[str, Value] = {
+            name: None if field.nullable else _NEUTRAL.get(field.kind)
+            for name, field in declared.items()
+            if name not in {*_ENGINES_OWN, "event_id", "channel", "source", "session_id"}
+        }
+        for name, value in given.items():
+            fields[name] = self._value(value, declared.get(name))
+        return fields
+
+    def _value(self, node: Node, field: Field | None) -> Value:
+        kind = "string" if field is None else field.kind
+        value = _plain(node)
+        if value is None and field is not None and field.nullable:
+            return None
+        if kind == "timestamp" and isinstance(value, str):
+            return self._time(node)
+        if kind == "double" and _is_number(value):
+            return float(str(value))
+        if not _FITS.get(kind, _is_nothing)(value):
+            self._error(node, "TEST_VALUE", f"the field is of type {kind}")
+        return value
+
+    def _then(self, node: Node | None) -> dict[str, tuple[Expectation, ...]]:
+        known = self._members(node, {*KINDS, *_LATER})
+        for name in known.keys() & _LATER:
+            self._later(known[name], name)
+        return {
+            kind: tuple(self._expectation(kind, each) for each in self._items(known[kind], kind))
+            for kind in KINDS
+            if kind in known
+        }
+
+    def _never(self, node: Node) -> Expectation:
+        first = next((str(name) for name in node.children), "")
+        if first in _LATER:
+            self._later(node, first)
+        if first not in _NEVER:
+            hint = f"begin with one of {', '.join(_NEVER)}"
+            self._error(node, "TEST_NEVER", "it does not say what must not happen", hint)
+            return Expectation(node.line, "sent", {})
+        kind = "stage" if first == "stage" else _NEVER[first]
+        wanted = self._wanted(kind, {_SUBJECTS.get(first, first): node.children[first]}, node)
+        wanted |= self._wanted(kind, _without(node, first), node)
+        return Expectation(node.line, _NEVER[first], wanted)
+
+    def _expectation(self, kind: str, node: Node) -> Expectation:
+        children = {str(name): child for name, child in node.children.items()}
+        return Expectation(node.line, kind, self._wanted(kind, children, node))
+
+    def _wanted(self, kind: str, children: Mapping[str, Node], node: Node) -> dict[str, Fact]:
+        wanted: dict[str, Fact] = {}
+        if not isinstance(node.value, dict):
+            self._error(node, "TEST_SHAPE", f"an item of `{kind}` is a mapping")
+        for name, child in children.items():
+            if name not in _WORDS[kind]:
+                hint = f"known: {', '.join(sorted(_WORDS[kind]))}"
+                self._error(child, "TEST_WORD_UNKNOWN", f"`{name}` is not known here", hint)
+            elif name == "at":
+                wanted[name] = self._time(child)
+            elif name == "data":
+                data = self._members(child, None)
+                wanted[name] = {key: _plain(value) for key, value in data.items()}
+            else:
+                wanted[name] = _plain(child)
+        known = self._names(children.get("journey"))
+        for name in children.keys() & known.keys():
+            self._known(children[name], name, {*known[name], ANY})
+        return wanted
+
+    def _names(self, journey: Node | None) -> Mapping[str, frozenset[str]]:
+        """What an item may name: a name that nothing has would make a `never` hold for ever."""
+        name = self._journey if journey is None else str(journey.value)
+        journeys = [j for j in self._plan.journeys if name in (None, ANY, j.name)]
+        return {
+            "journey": frozenset(self._plan.by_name),
+            "channel": frozenset(self._plan.channels),
+            "stage": frozenset(stage for each in journeys for stage in each.stages),
+            "send": frozenset(send for each in journeys for send in sends_of(each)),
+            "as": frozenset(end for each in journeys for end in ends_of(each)),
+            "outcome": _OUTCOMES,
+        }
+
+    def _known(self, node: Node, what: str, names: Collection[str]) -> None:
+        if not isinstance(node.value, str) or node.value not in names:
+            word = "end" if what == "as" else what
+            hint = suggestion(str(node.value), names)
+            self._error(node, "TEST_NAME_UNKNOWN", f"there is no {word} `{node.value}`", hint)
+
+    def _time(self, node: Node) -> int:
+        try:
+            time = datetime.fromisoformat(str(node.value))
+        except ValueError:
+            time = None
+        if time is None or time.tzinfo is None:
+            hint = 'write "2026-01-15T12:00Z" or "2026-01-15T09:00-03:00"'
+            self._error(node, "TEST_TIME", "not a time with an offset", hint)
+            return 0
+        return round(time.timestamp() * 1000)
+
+    def _later(self, node: Node, name: str) -> None:
+        self._error(node, "NOT_SUPPORTED", f"`{name}` belongs to a later version of the language")
+
+    def _items(self, node: Node | None, name: str) -> list[Node]:
+        if node is not None and not isinstance(node.value, list):
+            self._error(node, "TEST_SHAPE", f"`{name}` is a list")
+            return []
+        return [] if node is None else list(node.children.values())
+
+    def _members(self, node: Node | None, known: set[str] | None) -> dict[str, Node]:
+        """The members of a mapping; `known` None: whatever their names."""
+        if node is None or node.value is None:
+            return {}
+        if not isinstance(node.value, dict):
+            self._error(node, "TEST_SHAPE", "here stands a mapping")
+            return {}
+        found = {str(name): child for name, child in node.children.items()}
+        for name in found.keys() - (found.keys() if known is None else known):
+            hint = f"known: {', '.join(sorted(known or ()))}"
+            place = found.pop(name)
+            message = f"`{name}` is not known here"
+            self.errors.append(
+                DefinitionError(
+                    self._path,
+                    place.key_line,
+                    place.key_column,
+                    "TEST_WORD_UNKNOWN",
+                    message,
+                    hint,
+                )
+            )
+        return found
+
+    def _error(self, node: Node, code: str, message: str, hint: str = "") -> None:
+        self.errors.append(DefinitionError(self._path, node.line, node.column, code, message, hint))
+
+
+def _without(node: Node, name: str) -> dict[str, Node]:
+    return {str(key): child for key, child in node.children.items() if key != name}
+
+
+def _plain(node: Node) -> Value:
+    if isinstance(node.value, dict):
+        return str(node.value)
+    if isinstance(node.value, list):
+        return [_plain(child) for child in node.children.values()]
+    return node.value
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_nothing(_: Value) -> bool:
+    return False
+
+
+def _is_texts(value: Value) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+_FITS = {
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "double": _is_number,
+    "string": lambda value: isinstance(value, str),
+    "timestamp": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "list<string>": _is_texts,
+}
