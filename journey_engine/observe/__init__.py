@@ -1,0 +1,1 @@
+"""What operators see: happenings, metrics, logs, health."""

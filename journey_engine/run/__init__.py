@@ -1,0 +1,1 @@
+"""The shell: the only folder that touches Kafka, disk, network and clock."""

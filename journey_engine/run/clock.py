@@ -1,0 +1,207 @@
+"""A partition's clock, which never goes back, and when a record may be taken (T3).
+
+`StreamClock` is the log's own time: the order of the merge, waited for. `WallClock` is wall time,
+held back to what has been read. Both are told the wall time; `wall_ms` is where the shell gets it.
+"""
+
+import time
+from typing import Protocol
+
+from journey_engine.decide.event import Event
+from journey_engine.decode.decode import Mark, Rejected, Skipped
+from journey_engine.decode.record import Record
+from journey_engine.run.merge import NEVER, Item, Merge
+
+MERGE_IDLE_MS = 100
+SECOND_MS = 1_000
+
+
+def wall_ms() -> int:
+    """Wall time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Clock(Protocol):
+    """What differs between the two clocks. Times are milliseconds since the epoch."""
+
+    now: int
+    timers_first: bool
+    """Whether every timer within the limit fires before the next item is taken."""
+
+    def merge_time(
+        self, tail: int, record: Record, content: Event | Skipped | Mark | Rejected
+    ) -> int:
+        """Where the record stands in the merge; `tail` is the last merge time of its lane."""
+        ...
+
+    def ready(self, merge: Merge, wall_now: int) -> Item | None:
+        """The item to take now, None where there is none or another lane is awaited."""
+        ...
+
+    def limit(self, merge: Merge, item: Item | None, wall_now: int) -> int:
+        """Up to where timers may fire before `item` is taken."""
+        ...
+
+    def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
+        """Move the clock for an item just taken; the `now` of its decision."""
+        ...
+
+    def retaken(self, item: Item, now: int | None) -> int:
+        """Move the clock for an item taken again; `now` is what the ledger noted for it."""
+        ...
+
+    def firing(self, due: int) -> tuple[int, int]:
+        """For a timer that is due: up to where its customer's timers fire, and their `now`."""
+        ...
+
+    def noted(self, now: int, item: Item) -> int | None:
+        """The `now` of an item as the ledger keeps it: None where it follows from the log (T5)."""
+        ...
+
+    def noted_tick(self, now: int) -> int | None:
+        """The `now` of a timer as the ledger keeps it: None where it follows from the log."""
+        ...
+
+
+class StreamClock:
+    """The `stream` clock: deterministic, for demo, replay and tests."""
+
+    timers_first = True
+
+    def __init__(self, now: int = NEVER) -> None:
+        self.now = now
+
+    def merge_time(
+        self, tail: int, record: Record, content: Event | Skipped | Mark | Rejected
+    ) -> int:
+        """`occurred_at`, or a mark's time; rejected and skipped records move nothing."""
+        del record
+        if isinstance(content, Event):
+            return max(tail, content.occurred_at)
+        return max(tail, content.time) if isinstance(content, Mark) else tail
+
+    def ready(self, merge: Merge, wall_now: int) -> Item | None:
+        """The first item, once every topic shows that it is the first; else any mark.
+
+        A mark changes nothing but the bound of its topic, so it need not wait for its turn.
+        """
+        del wall_now
+        item = merge.head()
+        return merge.first_mark() if item is None or merge.blocked(item) else item
+
+    def limit(self, merge: Merge, item: Item | None, wall_now: int) -> int:
+        """The item's merge time; without one, the time before which nothing can come."""
+        del wall_now
+        if item is None or isinstance(item.content, Mark):
+            return merge.lowest_bound()
+        return item.time
+
+    def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
+        """The item's merge time; a mark moves nothing."""
+        del merge, wall_now
+        return self._to(item)
+
+    def retaken(self, item: Item, now: int | None) -> int:
+        """As `taken`, unless the ledger noted another time."""
+        if now is not None:
+            self.now = max(self.now, now)
+        return self._to(item)
+
+    def firing(self, due: int) -> tuple[int, int]:
+        """The due time itself: what else lies in the log then does not show in it."""
+        self.now = max(self.now, due)
+        return due, self.now
+
+    def noted(self, now: int, item: Item) -> int | None:
+        """Noted only where it is not the item's own merge time."""
+        return None if now == item.time or isinstance(item.content, Mark) else now
+
+    def noted_tick(self, now: int) -> int | None:
+        """Not noted: it follows from the due time."""
+        del now
+        return None
+
+    def _to(self, item: Item) -> int:
+        if not isinstance(item.content, Mark):
+            self.now = max(self.now, item.time)
+        return self.now
+
+
+class WallClock:
+    """The `wall` clock: for production. `merge_idle_ms` is the longest wait for a lagging topic."""
+
+    timers_first = False
+
+    def __init__(self, now: int = NEVER, merge_idle_ms: int = MERGE_IDLE_MS) -> None:
+        self.now = now
+        self._merge_idle_ms = merge_idle_ms
+        self._waiting: dict[str, int] = {}
+        self._seen_wall = NEVER
+        self._seen_second = NEVER
+
+    def merge_time(
+        self, tail: int, record: Record, content: Event | Skipped | Mark | Rejected
+    ) -> int:
+        """The record's timestamp."""
+        del content
+        return max(tail, record.timestamp)
+
+    def ready(self, merge: Merge, wall_now: int) -> Item | None:
+        """The first item, unless a topic known to lag may bring an earlier one soon."""
+        item = merge.head()
+        if item is None or not merge.blocked(item):
+            self._waiting.clear()
+            return item
+        lagging = [lane.name for lane in merge.blocking(item) if lane.unfetched]
+        since = self._waiting
+        self._waiting = {name: since.get(name, wall_now) for name in lagging}
+        waits = any(wall_now - each < self._merge_idle_ms for each in self._waiting.values())
+        return None if waits else item
+
+    def limit(self, merge: Merge, item: Item | None, wall_now: int) -> int:
+        """The clock: the lowest, over the topics, of what is known to have been read."""
+        del item
+        if wall_now != self._seen_wall:
+            self._seen_wall = wall_now
+            self._move(merge, wall_now)
+        return self.now
+
+    def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
+        """The clock, this item being read."""
+        second = item.time // SECOND_MS
+        if second != self._seen_second or not merge.lanes[item.topic].items:
+            self._seen_second = second
+            self._move(merge, wall_now)
+        return self.now
+
+    def retaken(self, item: Item, now: int | None) -> int:
+        """The clock that the ledger noted."""
+        del item
+        self.now = max(self.now, self.now if now is None else now)
+        return self.now
+
+    def firing(self, due: int) -> tuple[int, int]:
+        """The clock."""
+        del due
+        return self.now, self.now
+
+    def noted(self, now: int, item: Item) -> int | None:
+        """Always noted: the log does not say when it was read."""
+        del item
+        return now
+
+    def noted_tick(self, now: int) -> int | None:
+        """Always noted."""
+        return now
+
+    def _move(self, merge: Merge, wall_now: int) -> None:
+        known = min(
+            wall_now if lane.caught_up else _whole_seconds(min(lane.bound, wall_now))
+            for lane in merge.lanes.values()
+        )
+        self.now = max(self.now, known)
+
+
+def _whole_seconds(time_ms: int) -> int:
+    """Whole seconds keep the runs of the ledger long while there is a backlog."""
+    return time_ms // SECOND_MS * SECOND_MS if time_ms != NEVER else NEVER

@@ -1,0 +1,93 @@
+"""A log replayed on several cores.
+
+Partitions share nothing, so each process reads the log for itself and takes some of them; what
+comes out is put into one order at the end, the one that a single process gives.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
+from pathlib import Path
+
+from journey_engine.decode.record import Record
+from journey_engine.errors import DefinitionErrors
+from journey_engine.run.definitions import load
+from journey_engine.run.log_files import read_records
+from journey_engine.run.replay import Replay
+from journey_engine.run.summary import Summary
+from journey_engine.run.written import Line, lines, write_lines
+
+LARGE_BYTES = 2 * 1024 * 1024
+"""Below this size of a log another process costs more than it saves."""
+
+Watch = Callable[[Iterable[Record]], Iterable[Record]]
+"""Sees the log's records pass, to show progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is replayed: definitions, a log and its mapping, and up to when timers run."""
+
+    topologies: Path
+    schemas: Path
+    events: tuple[Path, ...]
+    mapping: Path | None = None
+    until: int | None = None
+
+    def processes(self) -> int:
+        """As many as there are cores, for a log that is worth it."""
+        size = sum(path.stat().st_size for path in self.events if path.exists())
+        return (os.cpu_count() or 1) if size >= LARGE_BYTES else 1
+
+
+def replay(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
+    """Replay the log on so many cores and write its files; what it came to.
+
+    Raises:
+        DefinitionErrors: the definitions or a line of the log are wrong.
+        OSError: a file cannot be read or written.
+    """
+    if processes == 1:
+        written, summary = _share(job, 0, 1, watch)
+        write_lines(written, directory)
+        return summary
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes - 1, mp_context=context) as pool:
+        others = [pool.submit(_whole_share, job, n, processes) for n in range(1, processes)]
+        written, summary = _share(job, 0, processes, watch)
+        parts = [list(written)]
+        for other in others:
+            theirs, counts = other.result()
+            parts.append(theirs)
+            summary.merge(counts)
+    write_lines(merge(*parts, key=itemgetter(0, 1, 2)), directory)
+    return summary
+
+
+def _share(job: Job, number: int, shares: int, watch: Watch) -> tuple[Iterator[Line], Summary]:
+    """The lines of every `shares`-th partition, and their summary once the lines are read."""
+    defined = load(job.topologies, job.schemas)
+    topics = defined.topics
+    records = read_records(job.events, job.mapping, defined.schemas, topics, until=job.until)
+    run = Replay(
+        defined.plan,
+        defined.schemas,
+        [topic.name for topic in topics.inputs.values()],
+        topics.partitions,
+        value_bytes_max=topics.input_bytes_max,
+        only=frozenset(range(number, topics.partitions, shares)),
+    )
+    return lines(run.outputs(watch(records))), run.summary
+
+
+def _whole_share(job: Job, number: int, shares: int) -> tuple[list[Line], Summary]:
+    try:
+        written, summary = _share(job, number, shares, iter)
+        return list(written), summary
+    except DefinitionErrors:
+        # The first process reads the same files and says what is wrong with them.
+        return [], Summary()

@@ -1,0 +1,154 @@
+"""Definitions and schemas read from their folders, checked together."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from journey_engine.define.compiler import compile_plan, form_errors
+from journey_engine.define.loader import decode_text, parse_yaml
+from journey_engine.define.place import Place, suggestion
+from journey_engine.define.plan import Plan
+from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
+from journey_engine.errors import DefinitionError, DefinitionErrors
+from journey_engine.schemas import Schemas
+
+JOURNEYS_FOLDER = "journeys"
+TESTS_SUFFIX = ".test.yaml"
+TOPICS_FILE = "topics.yaml"
+CHANNELS_FILE = "channels.yaml"
+_HINT = "name the folder with --topologies or --schemas"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """All that a worker runs."""
+
+    plan: Plan
+    schemas: Schemas
+    topics: Topics
+
+
+class Selection(NamedTuple):
+    """A folder of definitions, and the files of it that were named; none: all of them."""
+
+    folder: Path
+    files: frozenset[str]
+
+    def names(self, file: str) -> bool:
+        """Whether the file is among those meant."""
+        return not self.files or file in self.files
+
+
+def select(paths: Iterable[Path]) -> list[Selection]:
+    """The folders that the paths mean: a folder itself, or that of a file in it.
+
+    Raises:
+        DefinitionErrors: a path leads nowhere.
+    """
+    chosen: dict[Path, set[str] | None] = {}
+    for path in paths:
+        if not path.exists():
+            raise DefinitionErrors([_unreadable(path, "no such file or folder")])
+        below = path if path.is_dir() else path.parent
+        folder = below.parent if below.name == JOURNEYS_FOLDER else below
+        files = chosen.setdefault(folder, set())
+        if path.is_dir():
+            chosen[folder] = None
+        elif files is not None:
+            files.add(str(path))
+    return [Selection(folder, frozenset(files or ())) for folder, files in chosen.items()]
+
+
+def load(topologies: Path, schemas: Path, app: str = APP_DEFAULT) -> Definitions:
+    """Read and check everything, the topics for the app so called.
+
+    Raises:
+        DefinitionErrors: all that is wrong in any of the files. Without sound schemas the
+            definitions are read for their form alone.
+    """
+    errors: list[DefinitionError] = []
+    topics = _collect(errors, lambda: load_topics(topologies, app))
+    known = _collect(errors, lambda: load_schemas(schemas))
+    texts = _collect(errors, lambda: definition_texts(topologies))
+    plan = None
+    if texts is not None and known is None:
+        errors += form_errors(texts)
+    elif texts is not None and known is not None:
+        found, catalogue = texts, known
+        plan = _collect(errors, lambda: compile_plan(found, catalogue))
+    if plan is not None and topics is not None:
+        errors += _channels_without_topic(topologies / CHANNELS_FILE, plan, topics)
+    if errors or plan is None or known is None or topics is None:
+        raise DefinitionErrors(errors)
+    return Definitions(plan, known, topics)
+
+
+def load_schemas(folder: Path) -> Schemas:
+    """Parse every `.avsc` below the folder. Raises `DefinitionErrors`."""
+    return Schemas.parse(_texts(folder, sorted(folder.rglob("*.avsc"))))
+
+
+def load_topics(folder: Path, app: str = APP_DEFAULT) -> Topics:
+    """Parse the folder's `topics.yaml`. Raises `DefinitionErrors`."""
+    path = folder / TOPICS_FILE
+    return parse_topics(str(path), _texts(folder, [path])[str(path)], app)
+
+
+def definition_texts(folder: Path) -> Mapping[str, str]:
+    """The text of each file that defines the plan, by path: journeys and the company's files."""
+    files = [*sorted(folder.glob("*.yaml")), *sorted((folder / JOURNEYS_FOLDER).glob("*.yaml"))]
+    chosen = [f for f in files if f.name != TOPICS_FILE and not f.name.endswith(TESTS_SUFFIX)]
+    return _texts(folder, chosen)
+
+
+def load_tests(folder: Path) -> Mapping[str, str]:
+    """The text of each `.test.yaml` in the folder's journeys, by path."""
+    files = sorted((folder / JOURNEYS_FOLDER).glob(f"*{TESTS_SUFFIX}"))
+    return _texts(folder, files) if files else {}
+
+
+def _collect(errors: list[DefinitionError], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except DefinitionErrors as found:
+        errors += found.errors
+        return None
+
+
+def _channels_without_topic(path: Path, plan: Plan, topics: Topics) -> list[DefinitionError]:
+    """A command for such a channel could not leave: better said now than at the first one."""
+    errors: list[DefinitionError] = []
+    text = path.read_text(encoding="utf-8")
+    root = Place(str(path), parse_yaml(str(path), text), errors)
+    for channel in plan.channels.values():
+        declared = topics.commands.get(channel.name)
+        if declared is None or declared.name != channel.topic:
+            names = [spec.name for spec in topics.commands.values()]
+            message = f"{TOPICS_FILE} declares no topic `{channel.topic}` for `{channel.name}`"
+            place = root.at("channels", channel.name, "topic")
+            place.error("CHANNEL_TOPIC", message, suggestion(channel.topic, names))
+    return errors
+
+
+def _unreadable(path: Path, reason: str) -> DefinitionError:
+    return DefinitionError(str(path), 1, 1, "UNREADABLE", reason, _HINT)
+
+
+def _texts(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    errors: list[DefinitionError] = []
+    for file in files:
+        try:
+            texts[str(file)] = decode_text(str(file), file.read_bytes())
+        except DefinitionErrors as found:
+            errors += found.errors
+        except OSError as error:
+            errors.append(_unreadable(file, error.strerror or str(error)))
+    if not texts and not errors:
+        errors.append(DefinitionError(str(folder), 1, 1, "EMPTY", "nothing to read here", _HINT))
+    if errors:
+        raise DefinitionErrors(errors)
+    return texts

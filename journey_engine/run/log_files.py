@@ -1,0 +1,168 @@
+"""Event logs on disk: JSON lines, Avro object container files, and CSV with a mapping; also .gz."""
+
+import csv
+import gzip
+import heapq
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+import fastavro
+import msgspec
+
+from journey_engine.decode.log import LogEvent, LogLine, Place, read_event, read_line, route
+from journey_engine.decode.mapping import TableMapping, map_row, parse_mapping
+from journey_engine.decode.record import Record
+from journey_engine.define.topics import Topics
+from journey_engine.schemas import Schemas
+
+_DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, ValueError, csv.Error)
+"""What the readers raise over bytes that are not what the file's name says."""
+
+
+class _Arrival(NamedTuple):
+    """A line and when it arrived: the latest time so far in its file."""
+
+    at: int
+    line: LogLine
+
+
+def read_mapping(path: Path, schemas: Schemas) -> TableMapping:
+    """Read a `.map.yaml` file; DefinitionErrors where it is wrong, OSError where it is absent."""
+    return parse_mapping(str(path), path.read_text(encoding="utf-8"), schemas)
+
+
+def read_log(
+    paths: Sequence[Path], schemas: Schemas, mapping: TableMapping | None = None
+) -> Iterator[LogLine]:
+    """The lines of all files, merged by arrival; each file is in order of arrival itself.
+
+    Raises:
+        DefinitionErrors: a line is wrong; where it stands is in the error.
+        OSError: a file cannot be read.
+    """
+    if len(paths) == 1:
+        yield from _file(paths[0], schemas, mapping)
+        return
+    files = [_arrivals(_file(path, schemas, mapping)) for path in paths]
+    for arrival in heapq.merge(*files, key=lambda each: each.at):
+        yield arrival.line
+
+
+def read_records(
+    paths: Sequence[Path],
+    mapping: Path | None,
+    schemas: Schemas,
+    topics: Topics,
+    *,
+    marks: bool = True,
+    until: int | None = None,
+) -> Iterator[Record]:
+    """The records that the files' events become, as `decode.log.route` orders them.
+
+    Raises:
+        DefinitionErrors: a line or the mapping is wrong.
+        OSError: a file cannot be read.
+    """
+    table = None if mapping is None else read_mapping(mapping, schemas)
+    names = {channel: topic.name for channel, topic in topics.inputs.items()}
+    lines = read_log(paths, schemas, table)
+    return route(lines, schemas, names, topics.partitions, marks=marks, until=until)
+
+
+def _arrivals(lines: Iterator[LogLine]) -> Iterator[_Arrival]:
+    latest = 0
+    for line in lines:
+        at = line.recorded_at
+        if at is None and isinstance(line, LogEvent):
+            at = line.fields["occurred_at"]
+        latest = max(latest, at or 0)
+        yield _Arrival(latest, line)
+
+
+def _file(path: Path, schemas: Schemas, mapping: TableMapping | None) -> Iterator[LogLine]:
+    try:
+        with _open(path) as stream:
+            yield from _lines(stream, path, schemas, mapping)
+    except _DAMAGE as error:
+        Place(str(path), 1).refuse(f"the file is damaged: {error}")
+
+
+def _lines(
+    stream: IO[bytes], path: Path, schemas: Schemas, mapping: TableMapping | None
+) -> Iterator[LogLine]:
+    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    match suffixes[-1:]:
+        case [".csv"]:
+            if mapping is None:
+                Place(str(path), 1).refuse("a CSV file needs a mapping (--map)")
+            return _table(stream, path, schemas, mapping)
+        case [".avro"]:
+            return _container(stream, path, schemas)
+        case _:
+            return _json_lines(stream, path, schemas)
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _json_lines(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[LogLine]:
+    for number, text in enumerate(stream, start=1):
+        if not text.strip():
+            continue
+        place = Place(str(path), number)
+        try:
+            line = _json(text)
+        except ValueError as error:
+            place.refuse(f"not JSON: {error}")
+        if not isinstance(line, dict):
+            place.refuse("a line must be a JSON object")
+        yield read_line(line, schemas, place)
+
+
+def _json(text: bytes) -> object:
+    """One JSON document; msgspec reads a line in half the time, `json` reads what it refuses."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)
+
+
+def _container(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[LogLine]:
+    for number, (name, fields) in enumerate(_records(stream, path), start=1):
+        line = {"type": name.rpartition(".")[2], **fields}
+        yield read_line(line, schemas, Place(str(path), number))
+
+
+def _records(stream: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and fields of each record; with several types in the file, a record says its own."""
+    try:
+        reader: Any = fastavro.reader(stream, return_record_name=True)
+        for record in reader:
+            yield record if isinstance(record, tuple) else (reader.writer_schema["name"], record)
+    except Exception as error:  # noqa: BLE001 - whatever the codec makes of foreign bytes
+        Place(str(path), 1).refuse(f"the file is damaged: {error}")
+
+
+def _table(
+    stream: IO[bytes], path: Path, schemas: Schemas, mapping: TableMapping
+) -> Iterator[LogLine]:
+    rows = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+    events = _events(rows, path, schemas, mapping)
+    if mapping.order == "time":
+        return iter(sorted(events, key=lambda event: event.fields["occurred_at"]))
+    return events
+
+
+def _events(
+    rows: "csv.DictReader[str]", path: Path, schemas: Schemas, mapping: TableMapping
+) -> Iterator[LogEvent]:
+    for row in rows:
+        place = Place(str(path), rows.line_num)
+        if None in row or None in row.values():
+            place.refuse("the row has not as many cells as there are columns")
+        yield read_event(map_row(mapping, schemas, row, place), schemas, place)

@@ -1,0 +1,189 @@
+"""The merge of a partition's topics into one order (T3, D2).
+
+Each topic is a lane: a bounded buffer of decoded items in offset order. An item's merge time is
+the highest time that its lane has shown so far, so lanes are sorted and merging them by
+(merge time, topic, offset) is one order for every way in which records arrive. An empty lane
+stands for records still to come, none of them before its `bound`.
+"""
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import NamedTuple
+
+from journey_engine.decide.event import Event
+from journey_engine.decode.decode import Mark, Rejected, Skipped
+from journey_engine.decode.record import Record
+
+NEVER = -1
+"""Before every time: a lane that has shown nothing, a clock that has not begun."""
+
+
+class Item(NamedTuple):
+    """One record in the order of the merge. Sorts by its first three fields, which are unique."""
+
+    time: int
+    topic: str
+    offset: int
+    content: Event | Skipped | Mark | Rejected
+    record: Record
+
+
+class BufferLimits(NamedTuple):
+    """What one lane holds before its topic is paused; a fetch may go over it once."""
+
+    records: int = 2_000
+    bytes: int = 8 * 1024 * 1024
+
+
+DEFAULT_BUFFERS = BufferLimits()
+_NO_BARRIER = (sys.maxsize, "")
+
+
+class Lane:
+    """One topic's buffer.
+
+    `bound` is the merge time of the last item taken, `next_offset` the one after it; `tail` the
+    merge time of the last item put in. `fetched` is the next offset to fetch, `end` the high
+    watermark of the last fetch, None before the first.
+    """
+
+    __slots__ = ("bound", "bytes", "end", "fetched", "items", "name", "next_offset", "tail")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.items: deque[Item] = deque()
+        self.bytes = 0
+        self.bound = NEVER
+        self.tail = NEVER
+        self.next_offset: int | None = None
+        self.fetched: int | None = None
+        self.end: int | None = None
+
+    def put(self, item: Item) -> None:
+        """Add the item that follows the last one."""
+        self.items.append(item)
+        self.tail = item.time
+        self.bytes += len(item.record.value or b"")
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that the last fetch knew of has been taken."""
+        return not self.items and not self.unfetched and self.end is not None
+
+    @property
+    def unfetched(self) -> bool:
+        """Whether the last fetch told of records that are not here yet."""
+        return self.end is not None and (self.fetched or 0) < self.end
+
+
+class Merge:
+    """The lanes of one partition. Topics in `unawaited` are merged but never waited for."""
+
+    def __init__(
+        self,
+        topics: Sequence[str],
+        unawaited: Sequence[str] = (),
+        limits: BufferLimits = DEFAULT_BUFFERS,
+    ) -> None:
+        self._limits = limits
+        self.lanes: Mapping[str, Lane] = {name: Lane(name) for name in (*topics, *unawaited)}
+        self._awaited = [self.lanes[name] for name in topics]
+        self._heads: list[Item] = []
+        self._barrier: tuple[int, str] | None = None
+
+    def resume(self, offsets: Mapping[str, int], bounds: Mapping[str, int]) -> None:
+        """Drop what is buffered and go on behind these offsets and merge times."""
+        for name, lane in self.lanes.items():
+            lane.items.clear()
+            lane.bytes = 0
+            lane.bound = lane.tail = bounds.get(name, NEVER)
+            lane.next_offset = lane.fetched = offsets.get(name)
+            lane.end = None
+        self._heads = []
+        self._barrier = None
+
+    def fetched(self, topic: str, position: int | None, end: int | None) -> None:
+        """Note where the fetch of a topic stands and the high watermark that it told of."""
+        lane = self.lanes[topic]
+        if position is not None:
+            lane.fetched = max(lane.fetched or 0, position)
+        if end is not None:
+            lane.end = end
+
+    def put(self, items: Iterable[Item]) -> None:
+        """Buffer items of one lane, in offset order."""
+        for item in items:
+            lane = self.lanes[item.topic]
+            if not lane.items:
+                heappush(self._heads, item)
+                self._barrier = None
+            lane.put(item)
+
+    def head(self) -> Item | None:
+        """The first item of those buffered, whether or not another lane should be awaited."""
+        return self._heads[0] if self._heads else None
+
+    def first_mark(self) -> Item | None:
+        """A mark that is the first of its lane, if there is one."""
+        for lane in self.lanes.values():
+            if lane.items and isinstance(lane.items[0].content, Mark):
+                return lane.items[0]
+        return None
+
+    def take(self, item: Item) -> None:
+        """Remove an item that is the first of its lane."""
+        lane = self.lanes[item.topic]
+        lane.items.popleft()
+        lane.bytes -= len(item.record.value or b"")
+        lane.bound = item.time
+        lane.next_offset = item.offset + 1
+        if not lane.items:
+            self._barrier = None
+        if self._heads[0] is not item:
+            self._heads = [other.items[0] for other in self.lanes.values() if other.items]
+            heapify(self._heads)
+        elif lane.items:
+            heapreplace(self._heads, lane.items[0])
+        else:
+            heappop(self._heads)
+
+    def blocked(self, item: Item) -> bool:
+        """Whether an empty awaited lane may still bring something before the item."""
+        if self._barrier is None:
+            empty = [(lane.bound, lane.name) for lane in self._awaited if not lane.items]
+            self._barrier = min(empty, default=_NO_BARRIER)
+        return self._barrier < (item.time, item.topic)
+
+    def blocking(self, item: Item) -> list[Lane]:
+        """The empty awaited lanes that may still bring something before the item."""
+        place = (item.time, item.topic)
+        return [x for x in self._awaited if not x.items and (x.bound, x.name) < place]
+
+    def awaited(self) -> frozenset[str]:
+        """The topics without which nothing can be taken."""
+        item = self.head()
+        empty = [x for x in self._awaited if not x.items] if item is None else self.blocking(item)
+        return frozenset(lane.name for lane in empty)
+
+    def lowest_bound(self) -> int:
+        """No awaited lane brings anything before this time."""
+        return min(lane.items[0].time if lane.items else lane.bound for lane in self._awaited)
+
+    def full(self) -> frozenset[str]:
+        """The topics whose fetch must pause."""
+        return frozenset(
+            lane.name
+            for lane in self.lanes.values()
+            if len(lane.items) >= self._limits.records or lane.bytes >= self._limits.bytes
+        )
+
+    def offsets(self) -> dict[str, int]:
+        """The next offset of each topic from which something was taken."""
+        lanes = self.lanes.values()
+        return {lane.name: lane.next_offset for lane in lanes if lane.next_offset is not None}
+
+    def bounds(self) -> dict[str, int]:
+        """The merge time of the last item taken from each topic."""
+        return {lane.name: lane.bound for lane in self.lanes.values() if lane.bound != NEVER}

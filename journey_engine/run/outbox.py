@@ -1,0 +1,166 @@
+"""What a partition's decisions leave for others, until it is flushed. Data only, nothing is sent.
+
+`Output`s are in the order in which they were decided, which is also the order of their times.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from journey_engine.decide.decision import Command, Decision, SendDecision, Transition
+from journey_engine.decode.record import Headers, Record
+from journey_engine.encode.command import encode_command
+from journey_engine.encode.deadletter import Failure, encode_deadletter
+from journey_engine.encode.ledger import LedgerEntry
+from journey_engine.encode.outgoing import OutRecord
+from journey_engine.encode.position import POSITION_KEY, Position, encode_position
+from journey_engine.encode.send_decision import encode_send_decision
+from journey_engine.encode.transition import encode_transition
+from journey_engine.schemas import Schemas
+
+ORIGIN = "__journey.origin."
+"""Prefix of the headers of a forwarded record: where it lay."""
+
+
+class DeadLetter(NamedTuple):
+    """A record that could not be applied, and why."""
+
+    record: Record
+    failure: Failure
+
+
+class Forward(NamedTuple):
+    """A record that lay on the wrong partition, for the inbox of the right one."""
+
+    record: Record
+    partition: int
+
+    def headers(self) -> Headers:
+        """The record's own, and where it lay."""
+        origin = self.record
+        places = {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset}
+        times = {"timestamp": origin.timestamp}
+        ours = ((ORIGIN + name, str(value).encode()) for name, value in (places | times).items())
+        return (*origin.headers, *ours)
+
+
+def unforwarded(record: Record) -> Record:
+    """The record as it lay on the wrong partition; any other record as it is."""
+    origin = {name: value or b"" for name, value in record.headers if name.startswith(ORIGIN)}
+    try:
+        partition = int(origin[ORIGIN + "partition"])
+        offset = int(origin[ORIGIN + "offset"])
+        timestamp = int(origin[ORIGIN + "timestamp"])
+        topic = origin[ORIGIN + "topic"].decode()
+    except (KeyError, ValueError):
+        return record
+    headers = tuple(pair for pair in record.headers if pair[0] not in origin)
+    return Record(topic, partition, offset, timestamp, record.key, record.value, headers)
+
+
+Output = Command | Transition | SendDecision | DeadLetter
+
+
+def logged_at(output: Output) -> int:
+    """The partition's clock when it was decided."""
+    if isinstance(output, Command):
+        return output.created_at
+    if isinstance(output, Transition):
+        return output.logged_at
+    return output.decided_at if isinstance(output, SendDecision) else output.failure.at
+
+
+def encode_output(output: Output, schemas: Schemas, *, deadletter_bytes_max: int) -> OutRecord:
+    """The record to be produced to the partition of its input."""
+    if isinstance(output, Command):
+        return encode_command(output, schemas)
+    if isinstance(output, Transition):
+        return encode_transition(output, schemas)
+    if isinstance(output, SendDecision):
+        return encode_send_decision(output, schemas)
+    return encode_deadletter(output.record, output.failure, record_bytes_max=deadletter_bytes_max)
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts since the last flush, for metrics; labels are closed lists or names of definitions."""
+
+    inputs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (event type, input outcome); `SKIPPED` where nobody reads the type (T9)."""
+    entries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (journey, entry outcome)."""
+    transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (journey, end reason, "" where the instance lives on)."""
+    commands: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (channel, action)."""
+    sends: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (journey, candidate outcome)."""
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    """Records that could not be decoded; they are among `dead_letters`, not among `inputs`."""
+    guard_errors: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    """What went over a bound and was forgotten (law 6)."""
+    timer_lateness: list[int] = field(default_factory=list)
+    """Milliseconds from due to fired, one for each timer."""
+    marks: int = 0
+    forwarded: int = 0
+    oversized_states: int = 0
+    """States over their bound even after law 6: a fault of ours to be looked at."""
+
+    def count(self, decision: Decision, now: int) -> None:
+        """Add a decision's."""
+        for journey, entry in decision.entries:
+            self.entries[journey, entry] += 1
+        for transition in decision.transitions:
+            self.transitions[transition.journey, transition.end or ""] += 1
+        for command in decision.commands:
+            self.commands[command.channel, command.action] += 1
+        for send in decision.sends:
+            self.sends[send.journey, send.outcome] += 1
+        for journey, _ in decision.guard_errors:
+            self.guard_errors[journey] += 1
+        for what, count in decision.dropped.items():
+            self.dropped[what] += count
+        for due in decision.timers_fired:
+            self.timer_lateness.append(max(0, now - due))
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """One unit of what must be made durable, in this order: ledger, outputs and forwards,
+    changelog; then `PartitionTask.confirm`.
+    """
+
+    ledger: LedgerEntry
+    outputs: list[Output]
+    forwards: list[Forward]
+    changes: dict[str, bytes | None]
+    """By state key the last state, None where nothing is left to remember."""
+    position: Position
+    statistics: Statistics
+
+    @property
+    def number(self) -> int:
+        """Counts the partition's flushes from 1."""
+        return self.position.flush
+
+    def ledgered(self, offset: int) -> "Flush":
+        """The same flush, its ledger record lying at `offset`."""
+        position = self.position
+        return replace(
+            self,
+            position=Position(
+                position.next_offsets,
+                position.plan_hash,
+                position.clock,
+                position.flush,
+                offset,
+                position.merge_times,
+            ),
+        )
+
+    def changelog(self) -> list[tuple[bytes, bytes | None]]:
+        """The changelog's records by key; None is a tombstone. The position comes last (D3)."""
+        records = [(key.encode(), value) for key, value in self.changes.items()]
+        return [*records, (POSITION_KEY, encode_position(self.position))]

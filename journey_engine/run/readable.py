@@ -1,0 +1,66 @@
+"""Records of any of the engine's topics as plain data, for people who look into a topic."""
+
+import base64
+from typing import Any
+
+import msgspec
+
+from journey_engine.decode.decode import MARK_HEADER
+from journey_engine.decode.record import Record
+from journey_engine.decode.whole import read_whole
+from journey_engine.encode.deadletter import PREFIX
+from journey_engine.encode.ledger import decode_ledger
+from journey_engine.encode.outgoing import iso_utc
+from journey_engine.encode.position import POSITION_KEY, decode_position
+from journey_engine.encode.state import StateError, decode_state
+from journey_engine.schemas import Schemas
+
+
+def readable(record: Record, schemas: Schemas) -> dict[str, Any]:
+    """Where the record lies, its key, and its value as far as it can be read."""
+    shown: dict[str, Any] = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": iso_utc(record.timestamp),
+        "key": None if record.key is None else record.key.decode(errors="replace"),
+    }
+    failure = _failure(record)
+    if failure:
+        return shown | {"failure": failure} | _opaque(record.value)
+    return shown | _value(record, schemas)
+
+
+def _failure(record: Record) -> dict[str, str]:
+    return {
+        name.removeprefix(PREFIX): (content or b"").decode(errors="replace")
+        for name, content in record.headers
+        if name.startswith(PREFIX)
+    }
+
+
+def _value(record: Record, schemas: Schemas) -> dict[str, Any]:
+    value = record.value
+    if value is None:
+        mark = dict(record.headers).get(MARK_HEADER)
+        return {"value": None} if mark is None else {"mark": mark.decode(errors="replace")}
+    if record.topic.endswith("-ledger"):
+        return {"ledger": msgspec.to_builtins(decode_ledger(value))}
+    if record.key == POSITION_KEY:
+        return {"position": msgspec.to_builtins(decode_position(value))}
+    try:
+        name, fields = read_whole(value, schemas, record.headers)
+    except Exception:  # noqa: BLE001 - whatever the codec makes of foreign bytes
+        return _state(value)
+    return {"type": name, "value": fields}
+
+
+def _state(value: bytes) -> dict[str, Any]:
+    try:
+        return {"state": msgspec.to_builtins(decode_state(value))}
+    except StateError:
+        return _opaque(value)
+
+
+def _opaque(value: bytes | None) -> dict[str, Any]:
+    return {"raw": None if value is None else base64.b64encode(value).decode()}

@@ -1,0 +1,109 @@
+"""A log through the same `PartitionTask`s as the worker's, with no broker (`stream` clock).
+
+Outputs come ordered by (time logged, partition, order in the partition), whatever the log's size,
+and are handed on as soon as no partition can bring an earlier one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
+from typing import NamedTuple
+
+from journey_engine.decode.decode import VALUE_BYTES_MAX, Reader
+from journey_engine.decode.record import Record
+from journey_engine.define.plan import Plan
+from journey_engine.run.clock import StreamClock
+from journey_engine.run.garbage import collected_rarely
+from journey_engine.run.outbox import Output, logged_at
+from journey_engine.run.store import MemoryStore
+from journey_engine.run.summary import Summary
+from journey_engine.run.task import Observer, PartitionTask, Wiring
+from journey_engine.schemas import Schemas
+
+BATCH = 5_000
+"""Records fed between two steps."""
+
+
+class Logged(NamedTuple):
+    """An output with its place in the order of a run; `sequence` counts in its partition."""
+
+    at: int
+    partition: int
+    sequence: int
+    output: Output
+
+
+class Replay:
+    """One run over a log. `summary` is complete once `outputs` came to its end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        schemas: Schemas,
+        inputs: Iterable[str],
+        partitions: int,
+        observer: Observer | None = None,
+        *,
+        value_bytes_max: int = VALUE_BYTES_MAX,
+        only: frozenset[int] | None = None,
+    ) -> None:
+        """`only` names the partitions that this run takes; None: all of them."""
+        wiring = Wiring(
+            plan=plan,
+            reader=Reader(schemas, plan.fields, value_bytes_max),
+            inputs=tuple(inputs),
+            inbox=None,
+            partitions=partitions,
+        )
+        self.summary = Summary()
+        self._tasks = {
+            partition: PartitionTask(partition, wiring, MemoryStore(), StreamClock(), observer)
+            for partition in range(partitions)
+            if only is None or partition in only
+        }
+        self._waiting: dict[int, list[Logged]] = {partition: [] for partition in self._tasks}
+        self._sequences = dict.fromkeys(self._tasks, 0)
+
+    def outputs(self, records: Iterable[Record]) -> Iterator[Logged]:
+        """Take the records of a log as `decode.log.route` yields them, marks among them."""
+        rest = self.summary.counting(records)
+        with collected_rarely():
+            while batch := list(islice(rest, BATCH)):
+                self._feed(batch)
+                for task in self._tasks.values():
+                    self._run(task)
+                yield from self._released(min(task.reached() for task in self._tasks.values()))
+            yield from self._released(None)
+
+    def _feed(self, batch: list[Record]) -> None:
+        parts: defaultdict[tuple[int, str], list[Record]] = defaultdict(list)
+        for record in batch:
+            if record.partition not in self._tasks:
+                continue
+            parts[record.partition, record.topic].append(record)
+        for (partition, topic), records in parts.items():
+            self._tasks[partition].feed(topic, records)
+
+    def _run(self, task: PartitionTask) -> None:
+        while any(task.step(0, BATCH)[:2]):
+            flush = task.take_flush()
+            if flush is None:
+                continue
+            task.confirm(flush, flush.number)
+            self.summary.add(flush.statistics)
+            waiting = self._waiting[task.partition]
+            for output in flush.outputs:
+                sequence = self._sequences[task.partition]
+                self._sequences[task.partition] = sequence + 1
+                waiting.append(Logged(logged_at(output), task.partition, sequence, output))
+
+    def _released(self, before: int | None) -> Iterator[Logged]:
+        """Outputs logged before that time, of all partitions in one order."""
+        ready = []
+        for partition, waiting in self._waiting.items():
+            count = sum(1 for each in waiting if before is None or each.at < before)
+            ready.append(waiting[:count])
+            self._waiting[partition] = waiting[count:]
+        return merge(*ready, key=itemgetter(0, 1, 2))

@@ -1,0 +1,230 @@
+"""The worker's settings: environment `JOURNEY_*`, a YAML file, a folder of secrets.
+
+The only reader of the environment. What is given in code wins over the environment, that over
+the secrets, those over the file named by `JOURNEY_CONFIG` (or `load(config=…)`).
+"""
+
+import os
+import ssl
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+PREFIX = "JOURNEY_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+SECRETS_VARIABLE = f"{PREFIX}SECRETS_DIR"
+
+
+class ClockKind(StrEnum):
+    """Whose time the timers follow (rule T3)."""
+
+    WALL = "wall"
+    STREAM = "stream"
+
+
+class StoreKind(StrEnum):
+    """Where customers' states are kept between flushes."""
+
+    MEMORY = "memory"
+    ROCKSDB = "rocksdb"
+
+
+class Security(NamedTuple):
+    """What a Kafka client needs to be let in, in aiokafka's terms."""
+
+    security_protocol: str
+    ssl_context: ssl.SSLContext | None
+    sasl_mechanism: str
+    sasl_plain_username: str | None
+    sasl_plain_password: str | None
+
+
+class Settings(BaseSettings):
+    """All that an operator decides. Durations end in `_ms` or `_s`, sizes in `_bytes`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # a password may be among them
+    )
+
+    app_id: str = Field("journey-engine", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """The consumer group's name, and the first part of changelog, inbox and ledger."""
+    brokers: Annotated[tuple[str, ...], NoDecode] = ("localhost:9092",)
+    topic_prefix: str = Field("", pattern=r"^[a-z0-9._-]*$")
+    topologies: Path = Path("topologies")
+    schemas: Path = Path("schemas")
+
+    clock: ClockKind = ClockKind.WALL
+    store: StoreKind = StoreKind.MEMORY
+    data_dir: Path = Path("var/worker")
+
+    web_host: str = "127.0.0.1"
+    """Only /livez, /readyz and /metrics are served; a container says 0.0.0.0."""
+    web_port: int = Field(6066, ge=1, le=65535)
+
+    commit_interval_ms: int = Field(100, ge=1, le=60_000)
+    commit_records: int = Field(5_000, ge=1, le=20_000)
+    """A flush begins at this many inputs of a worker, though the interval is not over. Its ledger
+    record must fit into a batch: each input may take 40 bytes of it.
+    """
+    merge_idle_ms: int = Field(100, ge=0, le=60_000)
+    buffer_records: int = Field(2_000, ge=100)
+    """Inputs of one topic's partition that are kept; above it the partition is paused."""
+    fetch_max_wait_ms: int = Field(50, ge=1, le=5_000)
+    max_poll_records: int = Field(2_000, ge=1)
+    session_timeout_s: float = Field(6.0, ge=1)
+    request_timeout_s: float = Field(40.0, ge=1)
+    """How long the broker may take to answer; a write that it has not acknowledged by then,
+    retries included, ends the worker.
+    """
+    stop_timeout_s: float = Field(20.0, ge=1)
+    """How long a stop may take in all; then the process ends with 1, unflushed."""
+    connect_timeout_s: float = Field(5.0, ge=0.1)
+    """How long a start waits for the broker before it says that there is none."""
+    producer_batch_bytes: int = Field(512 * 1024, ge=16 * 1024)
+    """Records written together; every topic must take so much at once (`max.message.bytes`)."""
+    idempotent_producer: bool = True
+    """Off where the broker has no `InitProducerId`, such as the embedded one."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    tls_ca_file: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_key_password: SecretStr | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_customer_ids: bool = False
+    """Off: logs show a hash in place of a customer's id."""
+
+    @field_validator("brokers", mode="before")
+    @classmethod
+    def _split_brokers(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("brokers")
+    @classmethod
+    def _check_brokers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for broker in value:
+            host, _, port = broker.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"broker {broker!r} is not HOST:PORT")
+        if not value:
+            raise ValueError("name at least one broker")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "Settings":
+        if self.session_timeout_s > self.request_timeout_s:
+            raise ValueError("session_timeout_s must not be above request_timeout_s")
+        sasl = self.security_protocol.startswith("SASL")
+        if sasl and (self.sasl_username is None or self.sasl_password is None):
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names its sources
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, the strongest first."""
+        yaml = YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, file_secret_settings, yaml
+
+    def security(self) -> Security:
+        """The client's security, with certificates read now.
+
+        Raises:
+            OSError: a certificate file cannot be read.
+        """
+        tls = self.security_protocol.endswith("SSL")
+        password = self.sasl_password.get_secret_value() if self.sasl_password else None
+        return Security(
+            self.security_protocol,
+            self._tls() if tls else None,
+            self.sasl_mechanism,
+            self.sasl_username,
+            password,
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.tls_ca_file)
+        if self.tls_cert_file is not None:
+            secret = self.tls_key_password
+            context.load_cert_chain(
+                self.tls_cert_file,
+                self.tls_key_file,
+                secret.get_secret_value() if secret else None,
+            )
+        return context
+
+    def clients(self) -> dict[str, Any]:
+        """Keyword arguments that every aiokafka client of this process shares."""
+        return {
+            "bootstrap_servers": list(self.brokers),
+            "client_id": self.app_id,
+            "request_timeout_ms": int(self.request_timeout_s * 1000),
+            **self.security()._asdict(),
+        }
+
+    def redacted(self) -> dict[str, Any]:
+        """All settings fit to print: secrets are stars."""
+        return self.model_dump(mode="json")
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which another process of ours runs with these settings and no others."""
+    environ = os.environ  # noqa: TID251 - this module is the one reader
+    ours = {name: getattr(settings, name) for name in type(settings).model_fields}
+    return {
+        **{name: value for name, value in environ.items() if not name.startswith(PREFIX)},
+        **{PREFIX + k.upper(): _as_variable(v) for k, v in ours.items() if v is not None},
+    }
+
+
+def _as_variable(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def load(config: Path | None = None, **overrides: object) -> Settings:
+    """Read the settings; `config` stands in for the variable `JOURNEY_CONFIG`.
+
+    Raises:
+        pydantic.ValidationError: a setting is unknown, missing or out of its range.
+        FileNotFoundError: the file that was named does not exist.
+    """
+    environ = os.environ  # noqa: TID251 - this module is the one reader
+    path = config or (Path(named) if (named := environ.get(CONFIG_VARIABLE)) else None)
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(f"no settings file {path}")
+
+    class Located(Settings):
+        model_config = SettingsConfigDict(
+            yaml_file=path, secrets_dir=environ.get(SECRETS_VARIABLE), title="Settings"
+        )
+
+    return Located(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic

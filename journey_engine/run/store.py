@@ -1,0 +1,79 @@
+"""Where customer states lie between decisions, as bytes.
+
+A store is written only with what the changelog already holds: each `write` carries the changelog
+offset that it brings the store to, and is all or nothing (D3). State keys are `c:…` and `a:…`;
+`POSITION_KEY` is the partition's reserved key.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from journey_engine.encode import position
+
+POSITION_KEY = position.POSITION_KEY.decode()
+
+
+class Store(Protocol):
+    """The states of one partition."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes last written under the key, None without any."""
+        ...
+
+    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+        """Apply all changes at once, None deletes; `changelog_offset` is the next one to read."""
+        ...
+
+    def changelog_offset(self) -> int | None:
+        """The offset from which a restore goes on; None for a store never written."""
+        ...
+
+    def states(self) -> Iterator[tuple[str, bytes]]:
+        """Every state; the position record is not among them."""
+        ...
+
+    def wipe(self) -> None:
+        """Forget everything, the changelog offset too."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store; no other call may follow."""
+        ...
+
+
+class MemoryStore:
+    """A `Store` that lasts as long as the process."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+        self._offset: int | None = None
+
+    def get(self, key: str) -> bytes | None:
+        """As in `Store`."""
+        return self._values.get(key)
+
+    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+        """As in `Store`."""
+        for key, value in changes.items():
+            if value is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = value
+        self._offset = changelog_offset
+
+    def changelog_offset(self) -> int | None:
+        """As in `Store`."""
+        return self._offset
+
+    def states(self) -> Iterator[tuple[str, bytes]]:
+        """As in `Store`."""
+        return (item for item in self._values.items() if item[0] != POSITION_KEY)
+
+    def wipe(self) -> None:
+        """As in `Store`."""
+        self._values.clear()
+        self._offset = None
+
+    def close(self) -> None:
+        """As in `Store`."""
+        self._values.clear()

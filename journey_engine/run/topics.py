@@ -1,0 +1,238 @@
+"""Topics on the broker: made as `topics.yaml` declares them, and checked before work begins."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import TopicAlreadyExistsError as AlreadyExists
+
+from journey_engine.define.topics import Topics, TopicSpec
+from journey_engine.run.settings import Settings
+
+MAX_BYTES = "max.message.bytes"
+TOMBSTONES_KEPT_MS = 24 * 3_600_000
+"""`delete.retention.ms`: a store unused for longer would bring deleted states back."""
+LISTED_WITHIN_S = 10
+FOR_GOOD = -1
+"""Kafka's word for a retention without end."""
+
+
+class BrokerAbsentError(Exception):
+    """No broker answers, or none lets us in; the message says what to do."""
+
+
+class TopicsError(Exception):
+    """Topics are not as declared; the message names each and says what to do."""
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client.
+
+    Raises:
+        BrokerAbsentError: no broker lets us in within `connect_timeout_s`.
+    """
+    admin = AIOKafkaAdminClient(**settings.clients())
+    try:
+        await asyncio.wait_for(admin.start(), settings.connect_timeout_s)
+    except (KafkaConnectionError, TimeoutError, OSError) as error:
+        await admin.close()
+        raise BrokerAbsentError(await _absence(settings.brokers)) from error
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def _absence(brokers: Sequence[str]) -> str:
+    """Why there was no way in, as far as a plain connection shows."""
+    for broker in brokers:
+        host, _, port = broker.rpartition(":")
+        try:
+            async with asyncio.timeout(1):
+                _, writer = await asyncio.open_connection(host, int(port))
+        except (OSError, TimeoutError):
+            continue
+        writer.close()
+        return (
+            f"{broker} listens but does not let us in. Check JOURNEY_SECURITY_PROTOCOL, the name "
+            "and password (JOURNEY_SASL_…) and the certificates (JOURNEY_TLS_…), and that it is a "
+            "Kafka broker; what the client was told is logged above."
+        )
+    return (
+        f"no Kafka broker answers at {', '.join(brokers)}. Start one (`make kafka-up`, or "
+        "`journey-engine demo` for an embedded one), or name another with --broker or "
+        "JOURNEY_BROKERS."
+    )
+
+
+async def create_topics(settings: Settings, topics: Topics) -> list[str]:
+    """Make the topics that are missing; their names. Those that exist are left as they are.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+        TopicsError: the broker refuses one.
+    """
+    async with _admin(settings) as admin:
+        present = set(await admin.list_topics())
+        wanted = _named(settings, topics)
+        new = [_new(name, spec) for name, spec in wanted.items() if name not in present]
+        if not new:
+            return []
+        response = await admin.create_topics(new)
+        refused = [_refusal(*error) for error in response.topic_errors if _is_refusal(error[1])]
+        if refused:
+            raise TopicsError("topics could not be made: " + "; ".join(refused))
+        made = [topic.name for topic in new]
+        await _until_listed(admin, frozenset(made))
+    return made
+
+
+def keeping_inputs(topics: Topics) -> Topics:
+    """The topics, but with inputs that are kept for good: a broker forgets by the records' own
+    times, and those of a log lie further back than any retention.
+    """
+    inputs = {channel: replace(spec, retention=FOR_GOOD) for channel, spec in topics.inputs.items()}
+    return replace(topics, inputs=inputs)
+
+
+async def delete_topics(settings: Settings, topics: Topics) -> None:
+    """Delete the topics and all that is in them; those that are not there are passed over.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+        TopicsError: the broker refuses one.
+    """
+    async with _admin(settings) as admin:
+        response = await admin.delete_topics(list(_named(settings, topics)))
+        gone = (0, UnknownTopicOrPartitionError.errno)
+        refused = [_refusal(*error) for error in response.topic_error_codes if error[1] not in gone]
+    if refused:
+        raise TopicsError("topics could not be deleted: " + "; ".join(refused))
+
+
+async def require_topics(settings: Settings, names: Collection[str]) -> None:
+    """See that topics are there, before a client waits for them.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+        TopicsError: one is missing.
+    """
+    async with _admin(settings) as admin:
+        missing = sorted(set(names) - set(await admin.list_topics()))
+    if missing:
+        raise TopicsError(
+            f"not on the broker: {', '.join(missing)}. `journey-engine topics create` makes them."
+        )
+
+
+async def check_topics(settings: Settings, topics: Topics) -> None:
+    """See that every topic is there and as the engine needs it.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+        TopicsError: one is missing, differs in partitions, or takes too small records.
+    """
+    async with _admin(settings) as admin:
+        # Asking for a topic by name would make it on some brokers: the list does not.
+        present = set(await admin.list_topics())
+        wanted = _named(settings, topics)
+        faults = [f"{name} is missing" for name in sorted(wanted) if name not in present]
+        there = sorted(name for name in wanted if name in present)
+        faults += await _partition_faults(admin, there, topics.partitions)
+        faults += await _size_faults(admin, {name: wanted[name] for name in there})
+        faults += _batch_faults(settings, wanted)
+    if faults:
+        raise TopicsError(
+            "topics are not as topics.yaml declares them:\n  "
+            + "\n  ".join(faults)
+            + "\n`journey-engine topics create` makes the missing ones; the number of partitions "
+            "of a topic in use cannot be changed without moving its data."
+        )
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: frozenset[str]) -> None:
+    """Wait until the broker shows what its controller made."""
+    for _ in range(LISTED_WITHIN_S * 20):
+        if names <= set(await admin.list_topics()):
+            return
+        await asyncio.sleep(0.05)
+    raise TopicsError(f"the broker made topics but does not show them: {', '.join(sorted(names))}")
+
+
+def _named(settings: Settings, topics: Topics) -> Mapping[str, TopicSpec]:
+    return {settings.topic_prefix + name: spec for name, spec in topics.all.items()}
+
+
+def _new(name: str, spec: TopicSpec) -> NewTopic:
+    config = {
+        "cleanup.policy": spec.cleanup,
+        "min.insync.replicas": str(spec.min_in_sync),
+        MAX_BYTES: str(spec.max_bytes),
+    }
+    if spec.cleanup == "delete":
+        config["retention.ms"] = str(spec.retention)
+    else:
+        config["delete.retention.ms"] = str(TOMBSTONES_KEPT_MS)
+        config["min.compaction.lag.ms"] = str(spec.compaction_lag)
+    if spec.timestamp == "append":
+        config["message.timestamp.type"] = "LogAppendTime"
+    return NewTopic(
+        name=name,
+        num_partitions=spec.partitions,
+        replication_factor=spec.replication,
+        topic_configs=config,
+    )
+
+
+def _is_refusal(code: int) -> bool:
+    return code not in (0, AlreadyExists.errno)
+
+
+def _refusal(name: str, code: int, message: str | None = None) -> str:
+    return f"{name}: {message or for_code(code).__name__}"
+
+
+async def _partition_faults(
+    admin: AIOKafkaAdminClient, names: list[str], partitions: int
+) -> list[str]:
+    if not names:
+        return []
+    described = {
+        each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(names)
+    }
+    return [
+        f"{name} has {described[name]} partitions, not {partitions}"
+        for name in names
+        if described[name] != partitions
+    ]
+
+
+def _batch_faults(settings: Settings, wanted: Mapping[str, TopicSpec]) -> list[str]:
+    batch = settings.producer_batch_bytes
+    return [
+        f"{name} is declared for {spec.max_bytes} bytes, fewer than a batch of ours: set "
+        f"producer_batch_bytes, now {batch}, no higher"
+        for name, spec in sorted(wanted.items())
+        if spec.max_bytes < batch
+    ]
+
+
+async def _size_faults(admin: AIOKafkaAdminClient, wanted: Mapping[str, TopicSpec]) -> list[str]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+    faults = []
+    try:
+        answers = await admin.describe_configs(resources)
+    except KafkaError as error:
+        return [f"the topics' settings cannot be read: {error}"]
+    for answer in answers:
+        for _, _, _, name, entries in answer.resources:
+            sizes = {entry[0]: entry[1] for entry in entries}
+            size = sizes.get(MAX_BYTES)
+            if size is not None and int(size) < wanted[name].max_bytes:
+                faults.append(f"{name} takes records of {size} bytes, not {wanted[name].max_bytes}")
+    return faults

@@ -1,0 +1,185 @@
+"""Faust's Kafka transport, with each poll's records handed over whole.
+
+Faust passes records one by one through two queues and an acknowledgement tree; here a poll is a
+mapping from partition to its list of records, and the data plane takes it in one call. Group
+membership, co-partitioning, rebalance and flow control stay Faust's. What is overridden or
+relied upon is listed in `README.md` beside this file, all of it.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import aiokafka
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import TP
+from mode import Service
+
+if TYPE_CHECKING:
+    from journey_engine.run.app import JourneyApp
+
+LIVENESS_INTERVAL_S = 1.0
+RECORD_WITHIN_S = 2.0
+
+
+class End(NamedTuple):
+    """What the last answer to a fetch said of a partition.
+
+    `position` is the next offset to be handed out, `highwater` the offset after its last record,
+    `asked_at` the broker's answer in milliseconds since the epoch.
+    """
+
+    position: int
+    highwater: int
+    asked_at: int
+
+
+class Plane(Protocol):
+    """What the transport drives: see `journey_engine.run.worker.Worker`."""
+
+    async def drive(self, consumer: "BatchConsumer") -> None:
+        """Poll, work and flush until the worker stops."""
+
+    async def release(self, *, flush: bool = True) -> None:
+        """Let all partitions go, flushed while they are still ours."""
+
+
+class BatchThread(AIOKafkaConsumerThread):
+    """aiokafka's consumer in its own thread, as Faust runs it."""
+
+    app: "JourneyApp"
+    mundane_level = "debug"
+
+    def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust fixes 1.5 s: an idle topic's long poll would delay a busy one after each seek.
+        consumer._fetch_max_wait_ms = self.app.settings.fetch_max_wait_ms  # noqa: SLF001 - no setting for it
+        return consumer
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Leave Faust's livelock detector out: it counts acknowledgements, and we have none."""
+
+    def end(self, tp: TP) -> End | None:
+        """What is known of the partition's end; None before the first answer to a fetch."""
+        consumer = self._ensure_consumer()
+        assignment = consumer._subscription.subscription.assignment  # noqa: SLF001 - no accessor without a round trip
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        if state.highwater is None or not state.has_valid_position:
+            return None
+        return End(state.position, state.highwater, int(state.timestamp))
+
+    def generation(self) -> int:
+        """The group's generation as this member knows it; -1 once the group has put it out."""
+        generation: int = self._ensure_consumer()._coordinator.generation  # noqa: SLF001 - no accessor
+        return generation
+
+    async def hold(self, tps: Sequence[TP]) -> None:
+        """Keep aiokafka from fetching partitions that are read elsewhere."""
+        partitions = [TopicPartition(tp.topic, tp.partition) for tp in tps]
+        await self.call_thread(self._ensure_consumer().pause, *partitions)
+
+    async def record_offsets(self, offsets: Mapping[TP, int]) -> str | None:
+        """Commit group offsets, for lag tools alone; what went wrong, if something did."""
+        wanted = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+        }
+        try:
+            await self.call_thread(self._record, wanted)
+        except (KafkaError, TimeoutError) as error:
+            return repr(error)
+        return None
+
+    async def _record(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit, or give up soon: aiokafka looks for a lost coordinator for ever, and the data
+        plane waits.
+        """
+        async with asyncio.timeout(RECORD_WITHIN_S):
+            await self._ensure_consumer().commit(offsets)
+
+    async def check(self) -> None:
+        """Raise what broke in group membership, which no poll of ours would show.
+
+        Raises:
+            Exception: whatever ended the coordination.
+        """
+        await self.call_thread(self._check)
+
+    async def _check(self) -> None:
+        self._ensure_consumer()._coordinator.check_errors()  # noqa: SLF001 - called by aiokafka's own polls only
+
+
+class BatchConsumer(Consumer):
+    """A consumer that hands over polls, not messages."""
+
+    app: "JourneyApp"
+    mundane_level = "debug"
+    _thread: BatchThread
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def thread(self) -> BatchThread:
+        """The thread that owns aiokafka's consumer."""
+        return self._thread
+
+    async def _drain_messages(self, fetcher: object) -> None:  # noqa: ARG002 - Faust's signature
+        try:
+            await self.app.plane.drive(self)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            await self.app.crash(error)
+            raise
+
+    async def poll(self, timeout_s: float) -> Mapping[TP, list[Any]]:
+        """Records by partition, of partitions that are neither paused nor on their way out."""
+        active = set(self._get_active_partitions())
+        generation = self.app.consumer_generation_id
+        if not self.flow_active or not active:
+            await asyncio.sleep(timeout_s or 0.001)
+            return {}
+        records: Mapping[TP, list[Any]] = await self._getmany(active, timeout_s)
+        if self._is_stale(generation):
+            return {}  # they belong to an assignment that is gone; the next begins with a seek
+        return records
+
+    def _is_stale(self, generation: int) -> bool:
+        return not self.flow_active or generation != self.app.consumer_generation_id
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Flush before the partitions leave; the group waits for this.
+
+        A member that the group has put out flushes nothing: others may own its partitions.
+        """
+        self.stop_flow()
+        member = self._thread.generation() == self.app.consumer_generation_id
+        try:
+            await self.app.plane.release(flush=member)
+        except Exception as error:
+            await self.app.crash(error)  # aiokafka would log it and go on
+            raise
+        await super().on_partitions_revoked(revoked)
+
+    @Service.task
+    async def _watch_membership(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LIVENESS_INTERVAL_S)
+            try:
+                if self._thread.started:
+                    await self._thread.check()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the worker must not go on
+                # On a stop the thread may end between the question and the call.
+                if not self._thread.should_stop:
+                    await self.app.crash(error)
+
+
+class BatchTransport(Transport):
+    """Faust's transport with our consumer in it."""
+
+    Consumer = BatchConsumer

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from journey_engine.errors import DefinitionErrors
+from journey_engine.run.cores import Job, replay
+from journey_engine.simulate import SHOP_LOG
+
+ROOT = Path(__file__).parents[2]
+
+
+def job(events: Path) -> Job:
+    return Job(ROOT / "topologies", ROOT / "schemas", (events,))
+
+
+def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
+    alone = replay(job(SHOP_LOG), tmp_path / "one", 1, iter)
+    together = replay(job(SHOP_LOG), tmp_path / "three", 3, iter)
+
+    assert together == alone
+    written = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert written == ["commands.jsonl", "decisions.jsonl", "transitions.jsonl"]
+    for name in written:
+        assert (tmp_path / "three" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+def test_a_wrong_line_is_told_once_by_whichever_process(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"type": "OrderPlaced", "event_id": "o-1"}\n', encoding="utf-8")
+
+    with pytest.raises(DefinitionErrors) as raised:
+        replay(job(log), tmp_path / "out", 2, iter)
+    assert [(error.line, error.code) for error in raised.value.errors] == [(1, "LOG_LINE")]
+
+
+def test_a_small_log_is_not_worth_another_process() -> None:
+    assert job(SHOP_LOG).processes() == 1

@@ -1,0 +1,246 @@
+"""Event logs as they lie on disk."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+from journey_engine.decode.log import LogEvent, LogRaw
+from journey_engine.errors import DefinitionErrors
+from journey_engine.run.log_files import read_log, read_mapping
+from journey_engine.schemas import Schemas
+
+SHOP_MAP = Path(__file__).parents[2] / "schemas/maps/ecom.map.yaml"
+HEADER = (
+    "user_id,session_id,event,timestamp,platform,acquisition_channel,user_cohort,user_lifecycle"
+)
+SHOP_ROWS = [
+    "user_0000,sess_1,home,2024-03-13 10:21:14,desktop,email,2024-01,returning",
+    "user_0000,sess_1,add_to_cart,2024-03-13 10:23:32,mobile,email,2024-01,returning",
+    "user_0000,sess_1,payment_error,2024-03-13 10:25:00,tablet,email,2024-01,returning",
+    "user_0000,sess_1,purchase,2024-03-13 10:26:00,desktop,email,2024-01,returning",
+    "user_0001,sess_2,support_chat,2024-03-12 09:00:00,mobile,organic,2024-01,new",
+]
+
+
+def page(number: int, at: int, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "PageViewed",
+        "event_id": f"e{number}",
+        "customer_id": "c1",
+        "occurred_at": at,
+        "channel": "web",
+        "source": "shop",
+        "page": "home",
+        **more,
+    }
+
+
+def json_lines(*lines: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def ids(paths: list[Path], schemas: Schemas) -> list[str]:
+    return [
+        line.fields["event_id"] if isinstance(line, LogEvent) else "raw"
+        for line in read_log(paths, schemas)
+    ]
+
+
+def test_json_lines_are_read_in_the_order_of_the_file(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(json_lines(page(2, 50), page(1, 40)) + b"\n")
+    assert ids([log], schemas) == ["e2", "e1"]
+
+
+def test_packed_files_are_read_too(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.jsonl.gz"
+    log.write_bytes(gzip.compress(json_lines(page(1, 40))))
+    assert ids([log], schemas) == ["e1"]
+
+
+def test_several_files_are_merged_by_arrival_and_each_keeps_its_order(
+    tmp_path: Path, schemas: Schemas
+) -> None:
+    web, mail = tmp_path / "web.jsonl", tmp_path / "mail.jsonl"
+    web.write_bytes(json_lines(page(1, 10), page(2, 30), page(3, 5), page(4, 40)))
+    raw = {"raw": "", "channel": "web", "recorded_at": 31}
+    mail.write_bytes(json_lines(page(5, 20), page(6, 1, recorded_at=30), raw))
+    assert ids([web, mail], schemas) == ["e1", "e5", "e2", "e3", "e6", "raw", "e4"]
+
+
+def test_raw_lines_come_as_bytes(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(json_lines({"raw": "/w==", "channel": "web", "key": "k"}))
+    (line,) = read_log([log], schemas)
+    assert isinstance(line, LogRaw)
+    assert (line.value, line.key) == (b"\xff", b"k")
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b'"\xff"', b'{"type": "Nothing"}'])
+def test_a_wrong_line_is_named_by_file_and_number(
+    text: bytes, tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(json_lines(page(1, 40)) + text)
+    with pytest.raises(DefinitionErrors) as caught:
+        list(read_log([log], schemas))
+    assert [(e.file, e.line) for e in caught.value.errors] == [(str(log), 2)]
+
+
+@pytest.mark.parametrize("times_as_datetimes", [True, False])
+def test_a_container_file_names_the_type_by_its_record(
+    times_as_datetimes: bool,  # noqa: FBT001 - drawn
+    tmp_path: Path,
+    schemas: Schemas,
+) -> None:
+    log = tmp_path / "log.avro"
+    schema = schemas.events["PageViewed"]
+    line = page(1, 40)
+    del line["type"]
+    with log.open("wb") as out:
+        fastavro.writer(out, schema.parsed if times_as_datetimes else schema.wire, [line])
+    (read,) = read_log([log], schemas)
+    assert isinstance(read, LogEvent)
+    assert (read.type, read.fields["occurred_at"], read.fields["page"]) == (
+        "PageViewed",
+        40,
+        "home",
+    )
+
+
+def test_a_container_file_of_several_types_is_read(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.avro"
+    page_viewed, verified = (
+        schemas.events[name].parsed for name in ("PageViewed", "EmailVerified")
+    )
+    line = page(1, 40)
+    del line["type"]
+    short = {name: value for name, value in line.items() if name != "page"}
+    with log.open("wb") as out:
+        fastavro.writer(
+            out,
+            [page_viewed, verified],
+            [("journey.events.PageViewed", line), ("journey.events.EmailVerified", short)],
+        )
+    assert [line.type for line in read_log([log], schemas) if isinstance(line, LogEvent)] == [
+        "PageViewed",
+        "EmailVerified",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("log.avro", b"nothing of the kind"),
+        ("log.avro", b""),
+        ("log.jsonl.gz", b"nothing of the kind"),
+        ("log.jsonl.gz", gzip.compress(b"{}" * 5000)[:30]),
+        ("log.csv", HEADER.encode() + b"\n\xff\xfe"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_refused(
+    name: str, content: bytes, tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / name
+    log.write_bytes(content)
+    with pytest.raises(DefinitionErrors, match="the file is damaged"):
+        list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
+
+
+def test_a_container_file_cut_short_gives_what_is_whole_and_is_refused(
+    tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / "log.avro"
+    lines = [{k: v for k, v in page(n, n).items() if k != "type"} for n in range(400)]
+    with log.open("wb") as out:
+        fastavro.writer(out, schemas.events["PageViewed"].parsed, lines, sync_interval=1000)
+    log.write_bytes(log.read_bytes()[:-500])
+    read = []
+    with pytest.raises(DefinitionErrors, match="the file is damaged"):  # noqa: PT012 - see the name
+        for line in read_log([log], schemas):
+            read.append(line)  # noqa: PERF402 - a list() would be lost with the error
+    assert len(read) > 300
+
+
+def test_an_absent_file_is_the_systems_error(tmp_path: Path, schemas: Schemas) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(read_log([tmp_path / "log.jsonl"], schemas))
+
+
+def test_the_shop_files_rows_become_events_in_order_of_time(
+    tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / "ecom.csv.gz"
+    log.write_bytes(gzip.compress("\n".join([HEADER, *SHOP_ROWS, ""]).encode()))
+    mapping = read_mapping(SHOP_MAP, schemas)
+    lines = [line for line in read_log([log], schemas, mapping) if isinstance(line, LogEvent)]
+    assert [(line.type, line.fields["channel"], line.fields["customer_id"]) for line in lines] == [
+        ("SupportContacted", "chat", "user_0001"),
+        ("PageViewed", "web", "user_0000"),
+        ("CartUpdated", "app", "user_0000"),
+        ("PaymentFailed", "web", "user_0000"),
+        ("OrderPlaced", "web", "user_0000"),
+    ]
+    viewed, cart, failed = (line.fields for line in lines[1:4])
+    assert viewed == {
+        "event_id": viewed["event_id"],
+        "customer_id": "user_0000",
+        "anonymous_id": None,
+        "occurred_at": 1_710_325_274_000,
+        "channel": "web",
+        "source": "shop-clickstream",
+        "session_id": "sess_1",
+        "backfill": False,
+        "page": "home",
+        "intent": None,
+        "platform": "desktop",
+        "acquisition_channel": "email",
+        "lifecycle": "returning",
+    }
+    assert (cart["cart_id"], cart["total"]) == ("user_0000", None)
+    assert (failed["reason"], failed["amount"]) == ("payment_error", None)
+
+
+def test_every_event_of_the_shop_has_a_meaning(schemas: Schemas) -> None:
+    mapping = read_mapping(SHOP_MAP, schemas)
+    assert set(mapping.events) == {
+        "product_view",
+        "catalog",
+        "search",
+        "home",
+        "filter_results",
+        "add_to_cart",
+        "cart",
+        "shipping_details",
+        "wishlist_add",
+        "promo_page",
+        "payment_details",
+        "account_page",
+        "purchase",
+        "review_page",
+        "support_chat",
+        "error_page",
+        "compare",
+        "payment_error",
+        "checkout_bug",
+    }
+
+
+def test_a_table_without_mapping_is_refused(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(HEADER)
+    with pytest.raises(DefinitionErrors, match="needs a mapping"):
+        list(read_log([log], schemas))
+
+
+@pytest.mark.parametrize("row", ["user_0000,sess_1", SHOP_ROWS[0] + ",more"])
+def test_a_row_of_another_width_is_refused(row: str, tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(f"{HEADER}\n{row}\n")
+    with pytest.raises(DefinitionErrors, match="not as many cells") as caught:
+        list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
+    assert caught.value.errors[0].line == 2

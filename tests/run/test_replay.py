@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journey_engine.decide.decision import Command, Transition
+from journey_engine.decode.log import LogLine, route
+from journey_engine.run.clock import StreamClock
+from journey_engine.run.outbox import encode_output
+from journey_engine.run.replay import Logged, Replay
+from journey_engine.run.written import lines, write_lines
+from tests.run.shop import (
+    CHANNEL_TOPICS,
+    DAY,
+    HOUR,
+    INPUTS,
+    SCHEMAS,
+    START,
+    line,
+    logs,
+    plan,
+    wiring,
+)
+from tests.run.world import World
+
+
+def replayed(
+    lines: list[LogLine], partitions: int = 1, until: int | None = None
+) -> tuple[Replay, list[Logged]]:
+    run = Replay(plan(), SCHEMAS, INPUTS, partitions)
+    return run, list(run.outputs(route(lines, SCHEMAS, CHANNEL_TOPICS, partitions, until=until)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(lines=logs())
+def test_replay_sends_what_a_worker_sends(lines: list[LogLine]) -> None:
+    world = World(wiring(), route(lines, SCHEMAS, CHANNEL_TOPICS, 1), StreamClock)
+    world.finish()
+    _, logged = replayed(lines)
+
+    sent = [encode_output(each.output, SCHEMAS, deadletter_bytes_max=1_000_000) for each in logged]
+    assert [repr(tuple(each)).encode() for each in sent] == world.outputs()
+
+
+@settings(max_examples=60, deadline=None)
+@given(lines=logs(), partitions=st.integers(1, 5))
+def test_outputs_come_in_the_order_of_time_partition_and_sequence(
+    lines: list[LogLine], partitions: int
+) -> None:
+    run, logged = replayed(lines, partitions)
+
+    places = [(each.at, each.partition, each.sequence) for each in logged]
+    assert places == sorted(set(places))
+    assert run.summary.events == len(lines)
+    assert run.summary.transitions == sum(isinstance(each.output, Transition) for each in logged)
+    assert run.summary.commands.total() == sum(isinstance(each.output, Command) for each in logged)
+
+
+LOG = [
+    line("CartUpdated", "c1", 0, event_id="1"),
+    line("CartUpdated", "c1", 0, event_id="1"),
+    line("PaymentFailed", "c2", 1, event_id="2"),
+    line("PaymentSucceeded", "c2", 2, event_id="3"),
+    line("PageViewed", "c3", 5 * HOUR, event_id="4"),
+    line("OrderPlaced", "c1", 5 * HOUR, event_id="5"),
+]
+
+
+def test_the_summary_counts_what_happened() -> None:
+    run, _ = replayed(LOG, partitions=4)
+
+    summary = run.summary
+    assert (summary.events, summary.customers, summary.inputs["DUPLICATE"]) == (6, 3, 1)
+    assert summary.entries == {"cart": 1, "payment": 1}
+    assert summary.commands == {"email": 1}
+    assert summary.refused == {"CANCELLED": 1}
+    assert summary.dead_letters == {}
+
+
+def test_time_runs_on_to_the_end_that_is_asked_for() -> None:
+    alone = [line("CartUpdated", "c1", 0, event_id="1")]
+
+    assert not replayed(alone)[0].summary.commands
+    assert replayed(alone, until=START + DAY)[0].summary.commands == {"email": 1}
+
+
+def test_more_records_than_one_batch_give_one_order() -> None:
+    lines = [line("CartUpdated", f"c{n % 700}", n * 60_000, event_id=str(n)) for n in range(6_000)]
+    run, logged = replayed(lines, partitions=3, until=START + 10 * DAY)
+
+    assert run.summary.commands["email"] == sum(isinstance(x.output, Command) for x in logged) > 700
+    assert [each[:3] for each in logged] == sorted(each[:3] for each in logged)
+
+
+def test_the_files_hold_one_line_for_each_output_under_the_names_of_the_schemas(
+    tmp_path: Path,
+) -> None:
+    _, logged = replayed(LOG, partitions=2)
+    write_lines(lines(logged), tmp_path)
+    commands, transitions, decisions = (
+        [json.loads(each) for each in (tmp_path / name).read_text().splitlines()]
+        for name in ("commands.jsonl", "transitions.jsonl", "decisions.jsonl")
+    )
+
+    parsed, _ = SCHEMAS.records["Transition"]
+    names = {each["name"] for each in parsed["fields"]}
+    assert set(transitions[0]) <= names
+    assert {"from", "to", "logged_at", "customer_id"} <= set(transitions[0])
+    assert [each["content"] for each in commands] == ["cart"]
+    assert {each["outcome"] for each in decisions} >= {"SENT", "CANCELLED", "DEFERRED"}
+    assert [each["logged_at"] for each in transitions] == sorted(
+        each["logged_at"] for each in transitions
+    )

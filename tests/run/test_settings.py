@@ -1,0 +1,105 @@
+"""Settings: who wins, what is refused, what is printed."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from journey_engine.run.settings import environment, load
+
+
+@pytest.fixture(autouse=True)
+def no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JOURNEY_CONFIG", "JOURNEY_BROKERS", "JOURNEY_WEB_PORT", "JOURNEY_SECRETS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_code_wins_over_environment_over_secrets_over_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "worker.yaml"
+    config.write_text("app_id: file\nweb_port: 1\nmerge_idle_ms: 1\nsasl_username: file\n")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "JOURNEY_SASL_USERNAME").write_text("secret")
+    (secrets / "JOURNEY_WEB_PORT").write_text("2")
+    monkeypatch.setenv("JOURNEY_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("JOURNEY_CONFIG", str(config))
+    monkeypatch.setenv("JOURNEY_WEB_PORT", "3")
+    monkeypatch.setenv("JOURNEY_MERGE_IDLE_MS", "3")
+    settings = load(merge_idle_ms=4)
+    assert settings.merge_idle_ms == 4
+    assert settings.web_port == 3
+    assert settings.sasl_username == "secret"
+    assert settings.app_id == "file"
+
+
+def test_brokers_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_BROKERS", "a:1, b:2")
+    assert load().brokers == ("a:1", "b:2")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("brokers", "nowhere", "is not HOST:PORT"),
+        ("brokers", "", "name at least one broker"),
+        ("session_timeout_s", 60, "session_timeout_s must not be above request_timeout_s"),
+        ("security_protocol", "SASL_SSL", "needs sasl_username and sasl_password"),
+        ("clock", "sundial", "wall"),
+        ("app_id", "Upper", "pattern"),
+        ("no_such_setting", 1, "Extra inputs"),
+    ],
+)
+def test_what_cannot_be_is_refused(setting: str, value: object, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        load(**{setting: value})  # type: ignore[arg-type]  # any setting
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "worker.yaml"
+    config.write_text("brocker: a:1\n")
+    with pytest.raises(ValidationError, match="brocker"):
+        load(config)
+
+
+def test_a_file_that_is_absent_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"worker\.yaml"):
+        load(tmp_path / "worker.yaml")
+
+
+def test_secrets_are_not_printed() -> None:
+    secret = "hunter2"  # noqa: S105 - not one of ours
+    settings = load(security_protocol="SASL_PLAINTEXT", sasl_username="u", sasl_password=secret)
+    assert settings.security().sasl_plain_password == secret
+    assert secret not in str(settings.redacted()) + repr(settings)
+
+
+def test_a_password_never_shows_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_SASL_PASSWORD", "hunter2")
+    with pytest.raises(ValidationError) as refusal:
+        load(session_timeout_s=60, request_timeout_s=10)
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_another_process_of_ours_has_these_settings_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_BROKERS", "elsewhere:1")
+    monkeypatch.setenv("JOURNEY_CONFIG", str(tmp_path / "not-there.yaml"))
+    monkeypatch.setenv("PATH_OF_OTHERS", "kept")
+    settings = load(tmp_path_settings(tmp_path), brokers="a:1,b:2", sasl_password="hunter2")  # noqa: S106 - made up
+    variables = environment(settings)
+    assert variables["PATH_OF_OTHERS"] == "kept"
+    for name in [name for name in os.environ if name.startswith("JOURNEY_")]:  # noqa: TID251 - as a child finds it
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert load().model_dump() == settings.model_dump()
+
+
+def tmp_path_settings(folder: Path) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text("clock: stream\nmerge_idle_ms: 7\n")
+    return path
