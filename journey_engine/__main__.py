@@ -1,0 +1,5 @@
+"""`python -m journey_engine` is `journey-engine`."""
+
+from journey_engine.cli.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""The command line. `journey_engine.cli.app` puts the commands together."""

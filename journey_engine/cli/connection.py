@@ -1,0 +1,70 @@
+"""Settings and broker connections, with errors that say what to do."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from journey_engine.cli.options import Broker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from journey_engine.run.settings import Settings
+
+T = TypeVar("T")
+
+
+class Refused(Exception):  # noqa: N818 - what a command says when it cannot go on
+    """A command cannot go on; the message says why and what to do."""
+
+
+def settings_of(broker: Broker) -> "Settings":
+    """The settings, with what the command line says in place of theirs.
+
+    Raises:
+        Refused: a setting is wrong.
+    """
+    return load_settings(broker.config, brokers=broker.broker, topic_prefix=broker.prefix)
+
+
+def load_settings(config: "Path | None" = None, **overrides: object) -> "Settings":
+    """The settings with these overrides.
+
+    Raises:
+        Refused: a setting is wrong.
+    """
+    from pydantic import ValidationError
+
+    from journey_engine.run.settings import load
+
+    try:
+        return load(config, **overrides)
+    except ValidationError as error:
+        faults = (
+            f"  {'.'.join(str(part) for part in fault['loc']) or 'together'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise Refused("\n".join(("settings are wrong:", *faults))) from error
+    except FileNotFoundError as error:
+        raise Refused(f"settings: {error}") from error
+
+
+def run(work: Coroutine[Any, Any, T], settings: "Settings") -> T:
+    """Run what talks to the broker.
+
+    Raises:
+        Refused: the broker is absent or refuses.
+    """
+    import asyncio
+
+    from aiokafka.errors import KafkaConnectionError, KafkaError
+
+    from journey_engine.run.topics import BrokerAbsentError, TopicsError
+
+    try:
+        return asyncio.run(work)
+    except (BrokerAbsentError, TopicsError) as error:
+        raise Refused(str(error)) from error
+    except KafkaConnectionError as error:
+        raise Refused(f"no broker answers at {', '.join(settings.brokers)}: {error}") from error
+    except KafkaError as error:
+        raise Refused(f"the broker refuses: {error}") from error

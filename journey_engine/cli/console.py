@@ -1,0 +1,48 @@
+"""Where commands print: results on standard output, all else on standard error."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+T = TypeVar("T")
+
+REFRESH_EVERY = 500
+"""Records between two updates of a progress bar: seen as smooth, not felt as a cost."""
+
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
+
+
+def fail(message: str) -> None:
+    """Print an error as it is: no markup, no wrapping, so that `file:line:col` can be clicked.
+
+    Rich would make a sign of `:100:`.
+    """
+    err.print(message, style="red", markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document on one line, for machines."""
+    print(msgspec.json.encode(value).decode())  # noqa: T201 - machines read this, not a console
+
+
+def progress(records: Iterable[T], doing: str, *, quiet: bool = False) -> Iterator[T]:
+    """Hand the records on and show how many there were, where somebody watches."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(pulse_style="cyan"))
+    counts = (MofNCompleteColumn(), TextColumn("records"), TimeElapsedColumn())
+    with Progress(*columns, *counts, console=err, transient=True, disable=quiet) as bar:
+        task = bar.add_task(doing, total=None)
+        for number, record in enumerate(records, start=1):
+            if number % REFRESH_EVERY == 0:
+                bar.update(task, completed=number)
+            yield record

@@ -1,0 +1,56 @@
+"""What several commands ask for in the same words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+EMBEDDED = "embedded"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definitions:
+    """Where the definitions lie."""
+
+    topologies: Path = Path("topologies")
+    """The folder of the definitions: the company's files and `journeys/`."""
+
+    schemas: Path = Path("schemas")
+    """The folder of the Avro schemas."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """An event log."""
+
+    events: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")]
+    """The log's files: JSON lines, Avro object container files (.avro) or CSV, also .gz."""
+
+    map: Path | None = None
+    """The mapping of a CSV file's columns to event types and fields (`.map.yaml`)."""
+
+
+HERE = Definitions()
+"""The definitions of the folder where the command runs."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """Which broker to talk to; what is not said comes from the settings (`JOURNEY_*`)."""
+
+    broker: str | None = None
+    """The broker as HOST:PORT; several with commas."""
+
+    prefix: str | None = None
+    """What stands before every topic's name."""
+
+    config: Path | None = None
+    """A settings file in YAML; the environment wins over it."""
+
+
+FROM_SETTINGS = Broker()
+"""The broker that the settings name."""

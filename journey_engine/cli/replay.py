@@ -1,0 +1,54 @@
+"""`journey-engine replay`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from journey_engine.cli.console import out, print_json, progress
+from journey_engine.cli.options import HERE, Definitions, Log
+from journey_engine.cli.summary import document, show
+
+
+def replay(
+    log: Log,
+    *,
+    definitions: Definitions = HERE,
+    out_dir: Annotated[Path, Parameter(name="--out")] = Path("var/replay"),
+    until: str | None = None,
+    processes: Annotated[int | None, Parameter(validator=Number(gte=1, lte=64))] = None,
+    json: bool = False,
+) -> int:
+    """Run the same core over a log with no broker: what would have been sent, and why not.
+
+    Writes `commands.jsonl`, `transitions.jsonl` and `decisions.jsonl`. The clock is the events'
+    own, so the same log gives the same files each time.
+
+    For example:
+
+        journey-engine replay --events shop.csv.gz --map schemas/maps/ecom.map.yaml --out var/replay
+
+    Args:
+        out_dir: The folder to write to, made if it is not there.
+        until: Let timers run on until this time (ISO 8601), past the log's last event.
+        processes: How many share the partitions; one for each core where the log is large.
+        json: Print the summary as one JSON document.
+    """
+    from journey_engine.decode.log import Place, milliseconds
+    from journey_engine.run import cores
+
+    end = None if until is None else milliseconds(until, Place("--until", 1))
+    job = cores.Job(definitions.topologies, definitions.schemas, log.events, log.map, end)
+    summary = cores.replay(
+        job,
+        out_dir,
+        processes or job.processes(),
+        lambda records: progress(records, "replaying", quiet=json),
+    )
+    if json:
+        print_json(document(summary))
+    else:
+        show(summary)
+        out.print(f"written to {out_dir}/", highlight=False)
+    return 0

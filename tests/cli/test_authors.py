@@ -1,0 +1,193 @@
+"""The commands of those who write journeys."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from journey_engine.simulate import SHOP_LOG
+from tests.cli.conftest import ROOT, Engine
+
+CART = Path("journeys") / "cart-rescue.yaml"
+
+
+@pytest.fixture
+def topologies(tmp_path: Path) -> Path:
+    """The shipped definitions, to be spoilt."""
+    return Path(shutil.copytree(ROOT / "topologies", tmp_path / "topologies"))
+
+
+def spoil(topologies: Path, old: str, new: str, path: Path = CART) -> str:
+    """Replace once; where that is, as the errors say it: file and line."""
+    file = topologies / path
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    return f"{file}:{text[: text.index(old)].count(chr(10)) + 1}:"
+
+
+def test_validate_says_all_good(engine: Engine) -> None:
+    said = engine("validate")
+    assert said.code == 0
+    assert "all good" in said.out
+    assert said.err == ""
+
+
+def test_validate_tells_a_program_what_it_read(engine: Engine) -> None:
+    said = engine("validate", "--json")
+    document = json.loads(said.out)
+    assert said.code == 0
+    assert document["ok"] is True
+    assert {each["journey"] for each in document["journeys"]} >= {"cart-rescue", "win-back"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("event.customer_id != null", "event.custumer_id != null", "custumer_id"),
+        ("event.customer_id != null", "event.customer_id > 3", "WRONG_TYPE"),
+        ("start: waiting", "start: [waiting", ""),
+        ("on: OrderPlaced", "on: OrderPlacd", "OrderPlacd"),
+    ],
+    ids=["unknown field in a guard", "wrong type in a guard", "malformed YAML", "unknown event"],
+)
+def test_validate_points_at_what_is_wrong(
+    engine: Engine, topologies: Path, old: str, new: str, says: str
+) -> None:
+    place = spoil(topologies, old, new)
+    said = engine("validate", topologies)
+    assert said.code == 1
+    if says:
+        assert place in said.err
+        assert says in said.err
+    else:
+        assert f"{topologies / CART}:" in said.err
+
+
+def test_validate_tells_all_errors_of_all_files_at_once(engine: Engine, topologies: Path) -> None:
+    places = [
+        spoil(topologies, "event.customer_id != null", "event.custumer_id != null"),
+        spoil(topologies, "event.total", "event.totl"),
+        spoil(topologies, "PaymentFailed", "PaymentFaild", Path("journeys/payment-rescue.yaml")),
+    ]
+    said = engine("validate", topologies, "--json")
+    assert said.code == 1
+    document = json.loads(said.out)
+    found = {f"{each['file']}:{each['line']}:" for each in document["errors"]}
+    assert document["ok"] is False
+    assert found >= set(places)
+    assert all(each["column"] >= 1 and each["code"] for each in document["errors"])
+
+
+def test_a_worker_does_not_start_on_definitions_that_are_wrong(
+    engine: Engine, topologies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = spoil(topologies, "event.customer_id != null", "event.custumer_id != null")
+    monkeypatch.setenv("JOURNEY_TOPOLOGIES", str(topologies))
+    said = engine("worker")
+    assert said.code == 1
+    assert place in said.err
+
+
+def test_a_worker_does_not_start_on_a_setting_that_is_unknown(
+    engine: Engine, tmp_path: Path
+) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text("brokerz: localhost:9092\n")
+    said = engine("worker", "--config", config)
+    assert said.code == 1
+    assert "brokerz" in said.err
+
+
+def test_the_tests_of_the_journeys_pass(engine: Engine) -> None:
+    said = engine("test")
+    assert said.code == 0
+    assert ", 0 failed" in said.out or " 0 failed" in said.out
+
+
+def test_a_journey_that_changed_fails_its_tests(engine: Engine, topologies: Path) -> None:
+    spoil(topologies, "after: 4h", "after: 9h")
+    said = engine("test", topologies)
+    assert said.code == 1
+    assert "cart-rescue" in said.out + said.err
+
+
+def test_test_tells_a_program(engine: Engine) -> None:
+    said = engine("test", "--json")
+    assert said.code == 0
+    assert json.loads(said.out)
+
+
+def test_a_diagram_shows_the_stages(engine: Engine) -> None:
+    said = engine("diagram", "cart-rescue")
+    assert said.code == 0
+    assert said.out.startswith("stateDiagram-v2")
+    for stage in ("waiting", "reminded", "engaged", "last_call"):
+        assert stage in said.out
+
+
+def test_a_diagram_of_no_journey_names_those_there_are(engine: Engine) -> None:
+    said = engine("diagram", "cart-rescu")
+    assert said.code == 1
+    assert "cart-rescue" in said.err
+
+
+def test_explain_tells_the_story_of_one_customer(engine: Engine, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    shared = {"customer_id": "anna", "channel": "web", "source": "shop"}
+    events = [
+        {"type": "CartUpdated", "event_id": "1", "occurred_at": "2026-03-01T10:00:00Z"},
+        {"type": "CartUpdated", "event_id": "2", "occurred_at": "2026-03-02T10:00:00Z"},
+    ]
+    log.write_text("".join(json.dumps(shared | each | {"cart_id": "k"}) + "\n" for each in events))
+    said = engine("explain", "--events", log, "--customer", "anna")
+    assert said.code == 0
+    assert "cart-rescue" in said.out
+    assert "2026-03-01T14:00:00" in said.out  # four hours later the reminder
+    told = json.loads(engine("explain", "--events", log, "--customer", "anna", "--json").out)
+    assert [each["at"][:16] for each in told["inputs"]][:2] == [
+        "2026-03-01T10:00",
+        "2026-03-01T14:00",
+    ]
+    nobody = engine("explain", "--events", log, "--customer", "bert")
+    assert nobody.code == 1
+    assert "bert" in nobody.err
+
+
+FILES = ("commands.jsonl", "transitions.jsonl", "decisions.jsonl")
+
+
+def test_a_replay_writes_the_same_three_files_each_time(engine: Engine, tmp_path: Path) -> None:
+    first = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "a", "--json")
+    second = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "b", "--json")
+    assert (first.code, second.code) == (0, 0)
+    assert first.out == second.out
+    for name in FILES:
+        content = (tmp_path / "a" / name).read_bytes()
+        assert content == (tmp_path / "b" / name).read_bytes()
+        assert all(json.loads(each) for each in content.splitlines())
+    assert sorted(each.name for each in (tmp_path / "a").iterdir()) == sorted(FILES)
+    commands = (tmp_path / "a" / FILES[0]).read_bytes().splitlines()
+    assert len(commands) == sum(json.loads(first.out)["commands"].values())
+
+
+def test_until_lets_the_timers_run_on(engine: Engine, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        '{"type": "CartUpdated", "event_id": "1", "customer_id": "anna", "channel": "web",'
+        ' "source": "shop", "occurred_at": "2026-03-01T10:00:00Z", "cart_id": "k"}\n'
+    )
+    args = ("replay", "--events", log, "--out", tmp_path / "out", "--json")
+    assert json.loads(engine(*args).out)["commands"] == {}
+    later = engine(*args, "--until", "2026-03-01T14:00:00Z")
+    assert sum(json.loads(later.out)["commands"].values()) == 1
+    wrong = engine(*args, "--until", "tomorrow")
+    assert wrong.code == 1
+    assert "tomorrow" in wrong.err
+
+
+def test_a_replay_of_a_file_that_is_not_there_says_so(engine: Engine, tmp_path: Path) -> None:
+    said = engine("replay", "--events", tmp_path / "none.jsonl", "--out", tmp_path / "out")
+    assert said.code == 1
+    assert f"{tmp_path / 'none.jsonl'}: No such file" in said.err

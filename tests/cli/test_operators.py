@@ -1,0 +1,130 @@
+"""The commands of those who run the engine, against a broker."""
+
+import json
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from journey_engine.run.brokers import EmbeddedBroker, free_port
+from tests.cli.conftest import Engine
+
+LINE = {
+    "type": "OrderPlaced",
+    "event_id": "1",
+    "customer_id": "anna",
+    "occurred_at": "2026-03-01T10:00:00Z",
+    "channel": "store",
+    "source": "till",
+    "order_id": "o1",
+    "total": 12.5,
+}
+
+
+@pytest.fixture
+def at(embedded_broker: EmbeddedBroker) -> tuple[str, ...]:
+    """Which broker, and a prefix of this test's own."""
+    return ("--broker", embedded_broker.address, "--prefix", f"cli-{uuid4().hex[:8]}.")
+
+
+@pytest.mark.embedded
+def test_topics_are_made_once_and_checked(engine: Engine, at: tuple[str, ...]) -> None:
+    missing = engine("topics", "check", *at)
+    assert missing.code == 1
+    assert f"{at[3]}interactions.web.v1 is missing" in missing.err
+    made = engine("topics", "create", *at, "--json")
+    assert made.code == 0
+    assert f"{at[3]}commands.email.v1" in json.loads(made.out)["made"]
+    assert json.loads(engine("topics", "create", *at, "--json").out) == {"made": []}
+    assert engine("topics", "check", *at).code == 0
+
+
+@pytest.mark.embedded
+def test_what_is_published_is_tailed(engine: Engine, at: tuple[str, ...], tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n")
+    assert engine("topics", "create", *at).code == 0
+    sent = engine("publish", "--events", log, *at, "--json")
+    assert (sent.code, json.loads(sent.out)) == (0, {"sent": 1})
+    shown = engine("tail", "interactions.store.v1", *at, "--json")
+    assert shown.code == 0
+    record = json.loads(shown.out)
+    assert (record["key"], record["offset"], record["type"]) == ("anna", 0, "OrderPlaced")
+    fields = {name: record["value"][name] for name in ("event_id", "order_id", "total")}
+    assert fields == {"event_id": "1", "order_id": "o1", "total": 12.5}
+    assert record["value"]["occurred_at"].startswith("2026-03-01T10:00:00")
+    assert not record["timestamp"].startswith("2026-03-01")  # it bears the time of its sending
+    assert "anna" in engine("tail", "interactions.store.v1", *at).out
+
+
+@pytest.mark.embedded
+def test_marks_reach_every_partition_and_keep_the_times(
+    engine: Engine, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n")
+    assert engine("topics", "create", *at).code == 0
+    sent = engine("publish", "--events", log, "--marks", *at, "--json")
+    assert json.loads(sent.out) == {"sent": 1 + 11 * 4}
+    lines = engine("tail", "interactions.store.v1", *at, "--json").out.splitlines()
+    records = [json.loads(line) for line in lines]
+    assert sorted(each["partition"] for each in records if "mark" in each) == [0, 1, 2, 3]
+    times = [each["timestamp"] for each in records if "mark" not in each]
+    assert [each[:19] for each in times] == ["2026-03-01T10:00:00"]
+
+
+def test_a_topic_that_is_not_declared_is_refused_with_those_that_are(engine: Engine) -> None:
+    said = engine("tail", "interactions.shop.v1")
+    assert said.code == 1
+    assert "interactions.store.v1" in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["topics", "create"],
+        ["topics", "check"],
+        ["tail", "interactions.web.v1"],
+        ["publish", "--events", "{log}"],
+        ["demo", "--input", "{log}"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_an_absent_broker_is_named_within_seconds(
+    engine: Engine, words: list[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n")
+    nowhere = f"127.0.0.1:{free_port()}"
+    begun = time.monotonic()
+    said = engine(*(word.format(log=log) for word in words), "--broker", nowhere)
+    assert said.code == 1
+    assert nowhere in said.err
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.embedded
+def test_nothing_is_sent_of_a_log_with_a_fault(
+    engine: Engine, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n{broken\n")
+    assert engine("topics", "create", *at).code == 0
+    said = engine("publish", "--events", log, *at)
+    assert said.code == 1
+    assert f"{log}:2:1" in said.err
+    assert engine("tail", "interactions.store.v1", "--json", *at).out == ""
+
+
+@pytest.mark.embedded
+def test_topics_that_are_not_on_the_broker_are_said_at_once(
+    engine: Engine, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n")
+    absent = (*at[:2], "--prefix", "absent.")
+    for command in (("publish", "--events", log), ("tail", "commands.email.v1")):
+        said = engine(*command, *absent)
+        assert said.code == 1
+        assert "not on the broker: absent." in said.err
