@@ -1,0 +1,248 @@
+"""Instances of the naive interpreter: who is reached, who moves, who ends (rules S, I)."""
+
+from typing import Any
+
+from tests.properties.guards import Guards
+from tests.properties.memory import Running, Step, Wait, millis
+from tests.properties.profile import names
+from tests.properties.sending import CANCELLING, Sending, cause
+from tests.properties.trees import Cel, walk
+
+Document = dict[str, Any]
+ABANDON = -1
+MICROSTEPS = 32
+
+
+def first(found: Any) -> Any:
+    return next(iter(found), None)
+
+
+class Instances:
+    def __init__(self, guards: Guards, sending: Sending) -> None:
+        self._guards = guards
+        self._sending = sending
+
+    def types(self, journey: Document) -> set[str]:
+        clauses = [*journey["entry"], *journey.get("updates", []), *journey.get("exits", [])]
+        clauses += journey["goals"].values()
+        found = {type_ for clause in clauses for type_ in names(clause.get("on", []))}
+        for stage in journey["stages"].values():
+            for transition in stage.get("transitions", []):
+                found.update(names(transition.get("on", [])))
+                found.update(names(transition.get("reset_on", [])))
+        return found
+
+    def _names(
+        self, step: Step, journey: Document, clause: Document, run: Running, on: str = "on"
+    ) -> bool:
+        """The clause names the event's type and its key selects the instance (rules I1, I2)."""
+        event = step.event
+        if event is None or event.type not in names(clause.get(on, [])):
+            return False
+        if "command_id" in event.fields:
+            return any(i.command_id == event.fields["command_id"] for i in run.issued)
+        if clause.get("scope") == "customer" or "key" not in journey:
+            return True
+        key = self.key(step, journey, clause)
+        return key is not None and key == run.key
+
+    def key(self, step: Step, journey: Document, clause: Document) -> str | None:
+        if "key" not in journey:
+            return None
+        expression: Cel = clause["key"] if "key" in clause else journey["key"]
+        view = self._guards.view(step, None, self._guards.fields(step, None), {})
+        key = walk(expression.tree, view)
+        return None if key is None else str(key)
+
+    def reach(self, step: Step, journey: Document, run: Running, *, late: bool) -> None:
+        """Goals, exits, updates, then the first transition, then resets (rules S1, S3, S5)."""
+
+        def holding(clauses: list[Document]) -> list[Document]:
+            return [
+                clause
+                for clause in clauses
+                if self._names(step, journey, clause, run)
+                and self._guards.holds(
+                    step, clause.get("when"), journey, run, self._guards.fields(step, run)
+                )
+                is None
+            ]
+
+        goals = self._goals(journey)
+        goal, exit_ = first(holding(goals)), first(holding(journey.get("exits", [])))
+        if goal or exit_:
+            labels = [goal and goal["name"], exit_ and exit_["reason"]]
+            label = "+".join(word for word in labels if word)
+            assert step.event is not None
+            self.end(step, run, "GOAL" if goal else "EXIT", label, step.event.type)
+            return
+        if late or not self._reached(step, journey, run):
+            return
+        run.reached_at = max(run.reached_at, step.at)
+        self.wait_for_abandon(journey, run)
+        for update in holding(journey.get("updates", [])):
+            self.remember(step, journey, run, update)
+        if not self._move_on_event(step, journey, run):
+            self._reset(step, journey, run)
+
+    def _goals(self, journey: Document) -> list[Document]:
+        """A goal without `on` stands under every type that the journey reads."""
+        everything = sorted(self.types(journey))
+        return [{"on": everything} | g | {"name": name} for name, g in journey["goals"].items()]
+
+    def _reached(self, step: Step, journey: Document, run: Running) -> bool:
+        stage = journey["stages"][run.stage]
+        clauses = [*self._goals(journey), *journey.get("exits", [])]
+        clauses += [*journey.get("updates", []), *stage.get("transitions", [])]
+        return any(self._names(step, journey, clause, run) for clause in clauses) or any(
+            self._names(step, journey, transition, run, "reset_on")
+            for transition in stage.get("transitions", [])
+        )
+
+    def _move_on_event(self, step: Step, journey: Document, run: Running) -> bool:
+        for transition in journey["stages"][run.stage].get("transitions", []):
+            if "after" in transition:
+                continue
+            if "on" in transition and not self._names(step, journey, transition, run):
+                continue
+            fields = self._guards.fields(step, run)
+            if self._guards.holds(step, transition.get("when"), journey, run, fields) is None:
+                self.take(step, journey, run, transition, _trigger(step, transition))
+                self.settle_if_moved(step, journey, run, transition)
+                return True
+        return False
+
+    def _reset(self, step: Step, journey: Document, run: Running) -> None:
+        for index, transition in enumerate(journey["stages"][run.stage].get("transitions", [])):
+            if self._names(step, journey, transition, run, "reset_on"):
+                assert step.event is not None
+                due = step.at + millis(transition["after"])
+                if all(wait.due < due for wait in run.waits if wait.index == index):
+                    run.waits = [wait for wait in run.waits if wait.index != index]
+                    run.waits.append(Wait(due, index))
+                run.cause = step.event.origin
+
+    def remember(self, step: Step, journey: Document, run: Running, clause: Document) -> None:
+        fields = self._guards.fields(step, run)
+        view = self._guards.view(step, run, fields, journey.get("features", {}))
+        made = {name: walk(value.tree, view) for name, value in clause.get("remember", {}).items()}
+        run.context = run.context | made
+
+    def take(
+        self,
+        step: Step,
+        journey: Document,
+        run: Running,
+        transition: Document,
+        trigger: str,
+    ) -> None:
+        """One transition: leave, act, enter (rules S5, S6)."""
+        self.remember(step, journey, run, transition)
+        target = transition.get("to")
+        stage = journey["stages"][run.stage]
+        if target is not None:
+            # What leaving itself sends belongs to no stage that is left.
+            self._leave(step, run)
+            self._sending.ask(step, run, stage.get("on_exit", []))
+        self._sending.ask(step, run, transition.get("do", []))
+        if target is None:
+            return
+        if target == "end":
+            self.end(step, run, "COMPLETED", transition.get("outcome"), trigger)
+            return
+        self.write(step, run, run.stage, target, trigger)
+        self.arrive(step, journey, run, target)
+
+    def arrive(self, step: Step, journey: Document, run: Running, stage: str) -> None:
+        run.stage, run.stage_entered_at = stage, step.at
+        run.visits[stage] = run.visits.get(stage, 0) + 1
+        run.runs = {}
+        if step.event is not None:
+            run.cause = step.event.origin
+        run.waits = [wait for wait in run.waits if wait.index == ABANDON]
+        for index, transition in enumerate(journey["stages"][stage].get("transitions", [])):
+            if "after" in transition:
+                run.waits.append(Wait(self._sending.due(step, run, transition), index))
+        self._sending.ask(step, run, journey["stages"][stage].get("on_enter", []))
+
+    def settle(self, step: Step, journey: Document, run: Running) -> None:
+        """Rule S3: only `always`, at most 32 microsteps."""
+        for microstep in range(MICROSTEPS + 1):
+            step.acting = True
+            transition = first(
+                transition
+                for transition in journey["stages"][run.stage].get("transitions", [])
+                if "always" in transition
+                and self._guards.holds(step, transition.get("when"), journey, run, {}) is None
+            )
+            step.acting = False
+            if transition is None:
+                return
+            if microstep == MICROSTEPS:
+                self.end(step, run, "LOOP", None, "always")
+                return
+            self.take(step, journey, run, transition, "always")
+            if run.ended:
+                return
+
+    def end(
+        self,
+        step: Step,
+        run: Running,
+        end: str,
+        label: str | None,
+        trigger: str,
+    ) -> None:
+        """Rules S8, A7: timers gone, what waits or is held back is cancelled."""
+        person = step.person
+        run.ended, run.waits = end, []
+        person.running = [other for other in person.running if other is not run]
+        person.left.setdefault(run.journey, []).append((run.key, step.at))
+        self.write(step, run, run.stage, None, trigger, end=end, label=label)
+        if end in CANCELLING:
+            self._sending.cancel(step, run, {"end", "leave"}, None)
+
+    def _leave(self, step: Step, run: Running) -> None:
+        self._sending.cancel(step, run, {"leave"}, (run.stage, run.visits[run.stage]))
+
+    def wait_for_abandon(self, journey: Document, run: Running) -> None:
+        """Rule I7."""
+        if "abandon" in journey:
+            run.waits = [wait for wait in run.waits if wait.index != ABANDON]
+            run.waits.append(Wait(run.reached_at + millis(journey["abandon"]["after"]), ABANDON))
+
+    def settle_if_moved(
+        self, step: Step, journey: Document, run: Running, transition: Document
+    ) -> None:
+        if "to" in transition and run.ended is None:
+            self.settle(step, journey, run)
+
+    def write(
+        self, step: Step, run: Running, from_: str | None, to: str | None, trigger: str, **more: Any
+    ) -> None:
+        step.answer.transitions.append(
+            {
+                "customer_id": step.person.customer_id,
+                "anonymous_id": step.anonymous_id,
+                "journey": run.journey,
+                "version": self._sending.journeys[run.journey]["version"],
+                "key": run.key,
+                "entry_no": run.entry_no,
+                "from_stage": from_,
+                "to_stage": to,
+                "trigger": trigger,
+                "end": more.get("end"),
+                "label": more.get("label"),
+                "occurred_at": step.at,
+                "logged_at": step.now,
+                "due_at": step.at if step.event is None else None,
+                "event_id": cause(step, run)[0],
+            }
+        )
+
+
+def _trigger(step: Step, transition: Document) -> str:
+    if "on" in transition:
+        assert step.event is not None
+        return step.event.type
+    return "always" if "always" in transition else "when"
