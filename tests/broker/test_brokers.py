@@ -1,0 +1,104 @@
+"""The brokers that the project starts: they answer, and they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from journey_engine.run.brokers import EmbeddedBroker
+from journey_engine.run.output import Message, Output
+from journey_engine.run.settings import load
+
+STARTED_AND_KILLED = """
+import sys, time
+from journey_engine.run.brokers import EmbeddedBroker
+with EmbeddedBroker() as broker:
+    print(broker.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    "fixture",
+    [
+        pytest.param("embedded_broker", marks=pytest.mark.embedded),
+        pytest.param("kafka_broker", marks=pytest.mark.kafka),
+    ],
+)
+async def test_a_group_reads_what_was_produced(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    broker: Any = request.getfixturevalue(fixture)
+    topic = f"echo-{time.time_ns()}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, 2, 1)])
+    await admin.close()
+    output = Output(load(brokers=broker.address))
+    await output.start()
+    messages = [Message(b"k", str(n).encode(), (("h", b"x"),), 1_000 + n) for n in range(10)]
+    assert await output.write(topic, 1, messages) == 9
+    assert await output.write(topic, 1, []) == -1
+    await output.stop()
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=broker.address,
+        group_id=topic,
+        session_timeout_ms=2000,
+        heartbeat_interval_ms=500,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    got = [await consumer.getone() for _ in messages]
+    await consumer.stop()
+    assert [(r.partition, r.offset, r.value) for r in got] == [
+        (1, n, str(n).encode()) for n in range(10)
+    ]
+    assert (got[3].timestamp, got[3].headers) == (1_003, (("h", b"x"),))
+
+
+@pytest.mark.embedded
+def test_a_broker_ends_with_an_exception() -> None:
+    pids: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        fail_within(EmbeddedBroker(), pids)
+    assert gone(pids[0])
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGKILL])
+def test_a_broker_ends_with_the_process_that_started_it(death: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTED_AND_KILLED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.send_signal(death)
+        process.wait(20)
+    assert gone(pid)
+
+
+def fail_within(broker: EmbeddedBroker, pids: list[int]) -> None:
+    with broker:
+        pids.append(broker.pid)
+        raise ZeroDivisionError
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends within the time that the embedded broker takes to."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
