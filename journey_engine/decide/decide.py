@@ -25,12 +25,11 @@ from journey_engine.decide.decision import Decision, Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Input, TimersDue
 from journey_engine.decide.learn import learn
-from journey_engine.decide.scope import Moment, View
+from journey_engine.decide.scope import Moment
 from journey_engine.decide.state import CustomerState, next_due
-from journey_engine.define.plan import JourneyPlan, Plan
+from journey_engine.define.plan import Plan, Reading
 from journey_engine.errors import DeadLetterCode, InputOutcome, RecordError
 
-_NO_JOURNEYS: tuple[JourneyPlan, ...] = ()
 _COMMAND = "command_id"
 """The field by which feedback names its command (rule I2)."""
 
@@ -42,18 +41,20 @@ def decide(plan: Plan, state: CustomerState, item: Input, now: int) -> Decision:
     """
     if isinstance(item, TimersDue):
         return _tick(plan, state, item, now)
-    if item.type not in plan.fields:
+    reading = plan.readings.get(item.type)
+    if reading is None:
         return Decision(state, InputOutcome.IGNORED)
     sight, seen, early = dedupe.look(state.seen, item, now)
-    if sight is not dedupe.Sight.NEW:
+    if sight is not dedupe.NEW:
         return _refused(state, item, sight)
     draft = Draft(plan, state, item, now)
     draft.seen = seen
     if early:
         draft.drop("seen", early)
-    if state.instances or state.pending:
+    due = next_due(state)
+    if due is not None and due <= item.occurred_at:
         timers.fire(draft, item.occurred_at)
-    draft.out.outcome = _apply(draft, item)
+    draft.out.outcome = _apply(draft, item, reading)
     return _finished(draft)
 
 
@@ -81,44 +82,35 @@ def _refused(state: CustomerState, event: Event, sight: dedupe.Sight) -> Decisio
     return decision
 
 
-def _apply(draft: Draft, event: Event) -> InputOutcome:
+def _apply(draft: Draft, event: Event, reading: Reading) -> InputOutcome:
     """The step of an event (rule S1)."""
-    plan = draft.plan
     moment = Moment(draft, event.occurred_at, event)
-    learn(draft, moment, event)
-    journeys = plan.by_type.get(event.type, _NO_JOURNEYS)
-    late = memory.read(draft, journeys, event)
+    learn(draft, moment, event, reading.profile)
+    late = memory.read(draft, reading.asked, event)
     if draft.instances:
-        _advance(draft, moment, event, journeys, late)
-    for journey, is_late in zip(journeys, late, strict=True):
-        if event.type in journey.entries:
-            view = View(moment, journey)
-            entries.consider(draft, journey, view, event.origin, late=is_late)
+        _advance(draft, moment, event, reading, late)
+    for place, asked in enumerate(reading.asked):
+        if asked.entries:
+            entries.consider(draft, asked, moment, event.origin, late=late[place])
     if draft.candidates:
         sends.decide_all(draft)
     draft.fold()
     if event.backfill:
         return InputOutcome.BACKFILL
-    return InputOutcome.LATE if late and all(late) else InputOutcome.APPLIED
+    return InputOutcome.LATE if late and False not in late else InputOutcome.APPLIED
 
 
 def _advance(
-    draft: Draft,
-    moment: Moment,
-    event: Event,
-    journeys: tuple[JourneyPlan, ...],
-    late: tuple[bool, ...],
+    draft: Draft, moment: Moment, event: Event, reading: Reading, late: list[bool]
 ) -> None:
     """Let the event act on live instances, by priority, journey and key."""
-    issuer = -1
-    feedback = event.type in draft.plan.feedback
-    if feedback:
-        issuer = _issuer(draft, moment, event)
-    for journey, is_late in zip(journeys, late, strict=True):
+    feedback = reading.feedback
+    issuer = _issuer(draft, moment, event) if feedback else -1
+    for place, asked in enumerate(reading.asked):
+        name = asked.journey.name
         for position, instance in enumerate(draft.instances):
-            if instance.journey == journey.name and (not feedback or position == issuer):
-                view = View(moment, journey, instance)
-                transitions.advance(draft, journey, position, view, late=is_late)
+            if instance.journey == name and (not feedback or position == issuer):
+                transitions.advance(draft, asked, position, moment, late=late[place])
 
 
 def _issuer(draft: Draft, moment: Moment, event: Event) -> int:

@@ -2,12 +2,14 @@
 
 from enum import Enum
 from hashlib import blake2b
+from typing import Final
 
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import SEEN_FOR_MS, SEEN_MAX
 
 ENTRY = 16
 _HASH = 8
+_DIGEST = 4
 _DIGEST_END = 12
 _SEEN_FOR_S = SEEN_FOR_MS // 1000
 _SECONDS_MAX = 0xFFFFFFFF
@@ -21,6 +23,9 @@ class Sight(Enum):
     CONFLICT = "conflict"
 
 
+NEW: Final = Sight.NEW
+
+
 def look(seen: bytes, event: Event, now: int) -> tuple[Sight, bytes, int]:
     """Return what `event` is, what is remembered with it, and how many ids went early.
 
@@ -28,15 +33,19 @@ def look(seen: bytes, event: Event, now: int) -> tuple[Sight, bytes, int]:
     """
     name = f"{event.source}\0{event.event_id}".encode("utf-8", "surrogatepass")
     mark = blake2b(name, digest_size=_HASH).digest()
-    digest = event.digest[:4].ljust(4, b"\0")
-    second = min(max(now // 1000, 0), _SECONDS_MAX)
+    digest = event.digest[:_DIGEST].ljust(_DIGEST, b"\0")
+    second = now // 1000 if now > 0 else 0
+    second = min(second, _SECONDS_MAX)
     if mark in seen:
         known = _find(seen, mark, second)
         if known is not None:
             same = known == digest
             return (Sight.DUPLICATE if same else Sight.CONFLICT), seen, 0
-    kept, early = _trimmed(seen, second) if seen else (seen, 0)
-    return Sight.NEW, kept + mark + digest + second.to_bytes(4, "big"), early
+    entry = mark + digest + second.to_bytes(4, "big")
+    if not seen:
+        return NEW, entry, 0
+    kept, early = _trimmed(seen, second)
+    return NEW, kept + entry, early
 
 
 def _find(seen: bytes, mark: bytes, second: int) -> bytes | None:
@@ -51,9 +60,11 @@ def _find(seen: bytes, mark: bytes, second: int) -> bytes | None:
 
 def _trimmed(seen: bytes, second: int) -> tuple[bytes, int]:
     """`seen` with room for one more, and how many went before their 24 hours."""
-    oldest = max(second - _SEEN_FOR_S, 0).to_bytes(4, "big")
+    oldest = second - _SEEN_FOR_S
+    if len(seen) < SEEN_MAX * ENTRY and _second(seen, 0) >= oldest:
+        return seen, 0
     start = 0
-    while start < len(seen) and seen[start + _DIGEST_END : start + ENTRY] < oldest:
+    while start < len(seen) and _second(seen, start) < oldest:
         start += ENTRY
     over = len(seen) - start - (SEEN_MAX - 1) * ENTRY
     if over <= 0:

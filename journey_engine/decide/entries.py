@@ -7,12 +7,11 @@ in, another does not enter, and a restart ends whatever is in.
 """
 
 from journey_engine.decide import memory, size, stages
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Origin
-from journey_engine.decide.scope import Answer, View, ask, key_of
+from journey_engine.decide.scope import Answer, Moment, View, ask, key_of, note
 from journey_engine.decide.state import Instance
-from journey_engine.define.plan import Clause, JourneyPlan, ReentryMode
+from journey_engine.define.plan import Asked, Clause, JourneyPlan, ReentryMode
 from journey_engine.errors import EndReason, EntryOutcome
 
 _REFUSED = {
@@ -22,17 +21,20 @@ _REFUSED = {
 }
 
 
-def consider(draft: Draft, journey: JourneyPlan, view: View, origin: Origin, *, late: bool) -> None:
+def consider(draft: Draft, asked: Asked, moment: Moment, origin: Origin, *, late: bool) -> None:
     """Ask the journey's entry clauses for the event."""
-    for clause in journey.entries[view.moment.name]:
+    journey = asked.journey
+    view = View(moment, journey)
+    for clause in asked.entries:
         answer = ask(draft, journey.name, clause.when, view)
-        if answer is Answer.TRUE:
-            outcome = EntryOutcome.LATE if late else _admit(draft, journey, clause, view, origin)
-        else:
+        if answer is not Answer.TRUE:
             outcome = _REFUSED[answer]
+        elif late:
+            outcome = EntryOutcome.LATE
+        else:
+            outcome = _admit(draft, journey, clause, view, origin)
         draft.out.entries.append((journey.name, outcome))
-        reads = () if clause.when is None else (clause.when.reads, view)
-        draft.out.trace.append(Step("entry", journey.name, None, clause.text, outcome, *reads))
+        note(draft, "entry", journey.name, None, clause, outcome, view)
         if answer is Answer.TRUE:
             return
 

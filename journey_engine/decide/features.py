@@ -12,7 +12,6 @@ A null field is no value, except among several fields.
 from bisect import insort_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import cast
 
 from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
 from journey_engine.define.plan import FeatureOp, FeaturePlan, Value, Warming
@@ -51,12 +50,11 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
     """The feature's memory with one more value."""
     if plan.within is None:
         return _add_for_ever(plan, state, at, item)
-    newest = max(at, state.entries[-1][0] if state.entries else at)
     if state.buckets:
         buckets = _bucketed(plan.within, state.buckets, [(at, item)])
         return FeatureState(state.since, [], _in_window(plan.within, buckets))
     entries = _inserted(plan, state.entries, (at, item))
-    oldest = newest - plan.within
+    oldest = entries[-1][0] - plan.within
     if len(entries) > FEATURE_EXACT_MAX:
         entries = [entry for entry in entries if entry[0] > oldest]
         if len(entries) > FEATURE_EXACT_MAX:
@@ -83,13 +81,12 @@ def _add_for_ever(plan: FeaturePlan, state: FeatureState, at: int, item: Value) 
 
 def _inserted(plan: FeaturePlan, entries: list[Entry], entry: Entry) -> list[Entry]:
     """`entries` with one more, in order of time, then of arrival."""
-    kept = list(entries)
-    if plan.op is FeatureOp.DISTINCT and plan.within is None:
+    if plan.within is None and plan.op is FeatureOp.DISTINCT:
         return _latest_of_each([*entries, entry])
-    if not kept or kept[-1][0] <= entry[0]:
-        kept.append(entry)
-    else:
-        insort_right(kept, entry, key=_time)
+    if not entries or entries[-1][0] <= entry[0]:
+        return [*entries, entry]
+    kept = list(entries)
+    insort_right(kept, entry, key=_time)
     return kept
 
 
@@ -219,8 +216,7 @@ def _item(plan: FeaturePlan, entry: Entry) -> Value:
     if not plan.members:
         return item
     values = item if isinstance(item, list) else []
-    message = {**dict(zip(plan.fields, values, strict=False)), "at": at}
-    return cast("Value", message)
+    return {**dict(zip(plan.fields, values, strict=False)), "at": at}
 
 
 def _time(entry: Entry) -> int:

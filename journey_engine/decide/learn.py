@@ -4,7 +4,7 @@ Late and backfilled events tell as much as others (rule T7). Rules read the prof
 before the event. A withdrawal of consent cancels at once what waits or is open (rule K1).
 """
 
-from functools import lru_cache
+from collections.abc import Sequence
 
 from journey_engine.decide import cancels, features, profile
 from journey_engine.decide.draft import Draft
@@ -21,8 +21,8 @@ from journey_engine.define.plan import (
     ConsentRule,
     EvaluationError,
     FeaturePlan,
-    Plan,
     ProfileReaders,
+    TraitRule,
     Value,
     Warming,
 )
@@ -33,10 +33,9 @@ CUSTOMER = "customer"
 """Under this name guard errors in `customer.yaml` are counted."""
 
 
-def learn(draft: Draft, moment: Moment, event: Event) -> None:
+def learn(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders | None) -> None:
     """Write the profile and the features, and refresh the moment."""
     _start_features(draft, event.occurred_at)
-    readers = draft.plan.profile.get(event.type)
     if readers is not None:
         _read(draft, moment, event, readers)
     if readers is not None or draft.features is not moment.features:
@@ -44,13 +43,13 @@ def learn(draft: Draft, moment: Moment, event: Event) -> None:
 
 
 def _read(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders) -> None:
-    for trait in readers.traits:
-        _write_trait(draft, moment, event, trait.trait, event.fields.get(trait.field))
+    if readers.traits:
+        _write_traits(draft, moment, event, readers.traits)
     withdrawn: set[str] = set()
     if readers.consent or readers.reach:
         withdrawn = _permit(draft, View(moment), event, readers)
-    for feature in readers.features:
-        _count(draft, moment, event, feature)
+    if readers.features:
+        _count_all(draft, moment, event, readers.features)
     if withdrawn:
         cancels.at_withdrawal(draft, event.origin, withdrawn)
 
@@ -71,16 +70,19 @@ def _permit(draft: Draft, view: View, event: Event, readers: ProfileReaders) -> 
     return withdrawn
 
 
-def _write_trait(draft: Draft, moment: Moment, event: Event, trait: str, value: Value) -> None:
+def _write_traits(draft: Draft, moment: Moment, event: Event, rules: Sequence[TraitRule]) -> None:
     """A null says nothing: a partial update has nulls for what it does not know."""
-    last = draft.traits.get(trait)
-    if value is None or not profile.newer(event.occurred_at, event.event_id, last):
-        return
-    if _too_long(draft, value):
-        return
-    if last is None or last.value != value:
-        moment.changed.add(trait)
-    draft.traits = {**draft.traits, trait: Written(value, event.occurred_at, event.event_id)}
+    at, event_id = event.occurred_at, event.event_id
+    traits = dict(draft.traits)
+    for rule in rules:
+        trait, value = rule.trait, event.fields.get(rule.field)
+        last = traits.get(trait)
+        if value is None or not profile.newer(at, event_id, last) or _too_long(draft, value):
+            continue
+        if last is None or last.value != value:
+            moment.changed.add(trait)
+        traits[trait] = Written(value, at, event_id)
+    draft.traits = traits
 
 
 def _write_consent(draft: Draft, event: Event, rule: ConsentRule, view: View) -> str | None:
@@ -114,21 +116,30 @@ def _has_room(draft: Draft, name: str, purpose: str, channel: Value) -> bool:
     return known or name in draft.consent or len(draft.consent) < CONSENT_MAX
 
 
-def _count(draft: Draft, moment: Moment, event: Event, plan: FeaturePlan) -> None:
-    where = plan.where
-    if where is not None and ask(draft, CUSTOMER, where, View(moment)) is not Answer.TRUE:
-        return
-    item = None
+def _count_all(draft: Draft, moment: Moment, event: Event, counted: Sequence[FeaturePlan]) -> None:
+    kept = dict(draft.features)
+    for plan in counted:
+        where = plan.where
+        if where is None or ask(draft, CUSTOMER, where, View(moment)) is Answer.TRUE:
+            _count(draft, event, plan, kept)
+    draft.features = kept
+
+
+def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, FeatureState]) -> None:
+    item: Value = None
     if plan.fields:
         item = _item(plan, event)
         if item is None or _too_long(draft, item):
             return
-    state = draft.features.get(plan.id) or FeatureState(event.occurred_at)
-    state = features.add(plan, state, event.occurred_at, item)
-    if event.backfill and event.occurred_at < state.since:
-        state = FeatureState(event.occurred_at, state.entries, state.buckets)
-    draft.heavy = draft.heavy or len(state.entries) >= LONG or len(state.buckets) >= LONG
-    draft.features = {**draft.features, plan.id: state}
+    at, state = event.occurred_at, kept.get(plan.id)
+    if state is None:
+        state = FeatureState(at)
+    state = features.add(plan, state, at, item)
+    if event.backfill and at < state.since:
+        state = FeatureState(at, state.entries, state.buckets)
+    if len(state.entries) >= LONG or len(state.buckets) >= LONG:
+        draft.heavy = True
+    kept[plan.id] = state
 
 
 def _item(plan: FeaturePlan, event: Event) -> Value:
@@ -156,17 +167,7 @@ def length(value: Value) -> int:
 
 def _start_features(draft: Draft, at: int) -> None:
     """A windowed feature starts with the first input read since it was deployed (rule K3)."""
-    wanted = _windowed(draft.plan)
+    wanted = draft.plan.windowed
     if wanted and not wanted <= draft.features.keys():
-        missing = {name: FeatureState(at) for name in sorted(wanted - draft.features.keys())}
-        draft.features = {**draft.features, **missing}
-
-
-@lru_cache(maxsize=16)
-def _windowed(plan: Plan) -> frozenset[str]:
-    return frozenset(
-        feature.id
-        for readers in plan.profile.values()
-        for feature in readers.features
-        if feature.within is not None or feature.warm_up is not None
-    )
+        missing = sorted(name for name in wanted if name not in draft.features)
+        draft.features = {**draft.features, **{name: FeatureState(at) for name in missing}}

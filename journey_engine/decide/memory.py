@@ -9,33 +9,38 @@ from bisect import insort
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import ENTRIES_MAX, KEYS_MAX, JourneyMemory, KeyMemory
-from journey_engine.define.plan import JourneyPlan, Reentry, ReentryMode
+from journey_engine.define.plan import Asked, JourneyPlan, Reentry, ReentryMode
 
 NO_MEMORY = JourneyMemory()
 NO_KEY_MEMORY = KeyMemory()
 
 
-def read(draft: Draft, journeys: tuple[JourneyPlan, ...], event: Event) -> tuple[bool, ...]:
+def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
     """Note the event as read by the journeys, and tell for which it is late (rule T7).
 
     Back-filled history counts as late, and makes nothing else late.
     """
     at = event.occurred_at
     if event.backfill:
-        return (True,) * len(journeys)
-    known = draft.journeys
+        return [True] * len(journeys)
     late = []
-    newer = {}
-    for journey in journeys:
-        memory = known.get(journey.name)
-        if memory is None:
-            newer[journey.name] = JourneyMemory(at)
-        elif at > memory.latest:
-            newer[journey.name] = JourneyMemory(at, memory.entry_no, memory.keys)
-        late.append(memory is not None and at < memory.latest - journey.lateness)
-    if newer:
-        draft.journeys = {**known, **newer}
-    return tuple(late)
+    newer: dict[str, JourneyMemory] | None = None
+    for asked in journeys:
+        journey = asked.journey
+        memory = draft.journeys.get(journey.name)
+        latest = at if memory is None else memory.latest
+        late.append(at < latest - journey.lateness)
+        if memory is None or at > latest:
+            if newer is None:
+                newer = dict(draft.journeys)
+            newer[journey.name] = (
+                JourneyMemory(at)
+                if memory is None
+                else JourneyMemory(at, memory.entry_no, memory.keys)
+            )
+    if newer is not None:
+        draft.journeys = newer
+    return late
 
 
 def key_in(journey: JourneyPlan, key: str | None) -> str:

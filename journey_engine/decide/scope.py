@@ -8,15 +8,18 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from journey_engine.decide import features, profile
+from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decide.state import VALUE_BYTES_MAX, Instance
 from journey_engine.define.plan import (
+    Clause,
     EvaluationError,
     Expression,
     FeaturePlan,
     JourneyPlan,
     Scope,
+    TransitionPlan,
     Value,
     Warming,
 )
@@ -126,16 +129,13 @@ class View:
         self, context: Mapping[str, Value], entered_at: int, stage_entered_at: int
     ) -> "View":
         """Return the same view from a later place of the instance (rule S3)."""
-        view = View.__new__(View)
-        view.moment = self.moment
-        view.event = self.event
-        view.now = self.now
-        view._declared = self._declared  # noqa: SLF001 - its own class
+        view = View(self.moment)
+        view._declared = self._declared
         view.key = self.key
-        view._visits = self._visits  # noqa: SLF001 - its own class
-        view._instance = None  # noqa: SLF001 - its own class
-        view._context = context  # noqa: SLF001 - its own class
-        view._entered_at = entered_at  # noqa: SLF001 - its own class
+        view._visits = self._visits
+        view._instance = None
+        view._context = context
+        view._entered_at = entered_at
         view.stage_entered_at = stage_entered_at
         return view
 
@@ -226,6 +226,24 @@ def ask(draft: Draft, journey: str, guard: Expression | None, scope: Scope) -> A
         return Answer.ERROR
     except Warming:
         return Answer.WARMING
+
+
+def note(
+    draft: Draft,
+    what: str,
+    journey: str,
+    key: str | None,
+    asked: Clause | TransitionPlan,
+    outcome: str,
+    scope: Scope,
+) -> None:
+    """Trace that a clause or a transition was asked, in this scope."""
+    guard = asked.when
+    if guard is None:
+        step = Step(what, journey, key, asked.text, outcome)
+    else:
+        step = Step(what, journey, key, asked.text, outcome, guard.reads, scope)
+    draft.out.trace.append(step)
 
 
 def key_of(draft: Draft, journey: str, expression: Expression, view: View) -> str | None:

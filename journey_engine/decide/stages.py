@@ -6,10 +6,10 @@ does not, for what it would send is taken back by that very end.
 """
 
 from journey_engine.decide import cancels, memory, waits
-from journey_engine.decide.decision import Step, Transition
+from journey_engine.decide.decision import Transition
 from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.learn import LONG, length
-from journey_engine.decide.scope import Answer, Moment, View, ask
+from journey_engine.decide.scope import Answer, Moment, View, ask, note
 from journey_engine.decide.state import (
     CONTEXT_BYTES_MAX,
     CONTEXT_FIELDS_MAX,
@@ -76,9 +76,7 @@ def look(
     draft: Draft, what: str, live: Live, transition: TransitionPlan, answer: Answer, view: View
 ) -> None:
     """Trace that a transition was looked at."""
-    guard = transition.when
-    reads = () if guard is None else (guard.reads, view)
-    draft.out.trace.append(Step(what, live.journey, live.key, transition.text, answer, *reads))
+    note(draft, what, live.journey, live.key, transition, answer, view)
 
 
 def _apply(

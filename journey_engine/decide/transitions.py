@@ -9,8 +9,9 @@ was taken. All guards read one snapshot, that before any of this (rule S2).
 from journey_engine.decide import stages, waits
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
-from journey_engine.decide.scope import Answer, View, ask, key_of
+from journey_engine.decide.scope import Answer, Moment, View, ask, key_of, note
 from journey_engine.define.plan import (
+    Asked,
     Clause,
     Expression,
     JourneyPlan,
@@ -20,43 +21,38 @@ from journey_engine.define.plan import (
 )
 from journey_engine.errors import EndReason
 
-_NO_CLAUSES: tuple[Clause, ...] = ()
 _NO_TRANSITIONS: tuple[TransitionPlan, ...] = ()
 
 
-def advance(draft: Draft, journey: JourneyPlan, position: int, view: View, *, late: bool) -> None:
-    """Let the event act on the instance at `position`, whose view this is."""
+def advance(draft: Draft, asked: Asked, position: int, moment: Moment, *, late: bool) -> None:
+    """Let the event act on the instance at `position`."""
+    journey, kind = asked.journey, moment.name
     instance = draft.instances[position]
-    kind = view.moment.name
     stage = journey.stages.get(instance.stage)
     if stage is None:
-        stages.end(draft, journey, view.moment, draft.touch(position), EndReason.QUARANTINED, kind)
+        stages.end(draft, journey, moment, draft.touch(position), EndReason.QUARANTINED, kind)
         return
-    goals = journey.goals.get(kind, _NO_CLAUSES)
-    exits = journey.exits.get(kind, _NO_CLAUSES)
-    if (goals or exits) and _finish(draft, journey, position, view, goals, exits):
+    finishes = asked.goals or asked.exits
+    if not finishes and (
+        late or not (asked.named or kind in stage.by_type or kind in stage.resets)
+    ):
+        return  # as for most events: nothing in this stage looks at it
+    view = View(moment, journey, instance)
+    if finishes and _finish(draft, asked, position, view):
         return
-    if late:
-        return
-    updates = journey.updates.get(kind, _NO_CLAUSES)
-    if _reached(draft, journey, stage, view, (*goals, *exits, *updates)):
-        waits.reach(journey, draft.touch(position), view.moment.at)
-        _update(draft, journey, position, view, updates)
+    if not late and _reached(draft, asked, stage, view):
+        waits.reach(journey, draft.touch(position), moment.at)
+        if asked.updates:
+            _update(draft, asked, position, view)
         if not _move(draft, journey, stage, position, view):
             _reset(draft, journey, stage, position, view)
 
 
-def _finish(
-    draft: Draft,
-    journey: JourneyPlan,
-    position: int,
-    view: View,
-    goals: tuple[Clause, ...],
-    exits: tuple[Clause, ...],
-) -> bool:
+def _finish(draft: Draft, asked: Asked, position: int, view: View) -> bool:
     """End the instance if a goal or an exit matches: goal before exit, both recorded (S1)."""
-    goal = _first(draft, journey, view, "goal", goals)
-    exit_ = _first(draft, journey, view, "exit", exits)
+    journey = asked.journey
+    goal = _first(draft, journey, view, "goal", asked.goals)
+    exit_ = _first(draft, journey, view, "exit", asked.exits)
     if goal is None and exit_ is None:
         return False
     names = [clause.name for clause in (goal, exit_) if clause is not None]
@@ -78,10 +74,8 @@ def _first(
 
 
 def _holds(draft: Draft, journey: JourneyPlan, what: str, clause: Clause, view: View) -> bool:
-    guard = clause.when
-    answer = ask(draft, journey.name, guard, view)
-    reads = () if guard is None else (guard.reads, view)
-    draft.out.trace.append(Step(what, journey.name, view.key, clause.text, answer, *reads))
+    answer = ask(draft, journey.name, clause.when, view)
+    note(draft, what, journey.name, view.key, clause, answer, view)
     return answer is Answer.TRUE
 
 
@@ -92,16 +86,14 @@ def _selects(draft: Draft, journey: JourneyPlan, key: Expression | None, view: V
     return key_of(draft, journey.name, key, view) == view.key
 
 
-def _reached(
-    draft: Draft, journey: JourneyPlan, stage: StagePlan, view: View, clauses: tuple[Clause, ...]
-) -> bool:
+def _reached(draft: Draft, asked: Asked, stage: StagePlan, view: View) -> bool:
     """Whether a clause in force names the type and means this instance, whatever its guard says.
 
     A goal without `on` names no type: it is asked, but does not keep an instance alive (I7).
     """
-    kind = view.moment.name
-    for clause in clauses:
-        if clause.types and _selects(draft, journey, clause.key, view):
+    journey, kind = asked.journey, view.moment.name
+    for clause in asked.named:
+        if _selects(draft, journey, clause.key, view):
             return True
     for transition in stage.by_type.get(kind, _NO_TRANSITIONS):
         if transition.trigger is Trigger.EVENT and _selects(draft, journey, transition.key, view):
@@ -112,10 +104,9 @@ def _reached(
     return False
 
 
-def _update(
-    draft: Draft, journey: JourneyPlan, position: int, view: View, updates: tuple[Clause, ...]
-) -> None:
-    for clause in updates:
+def _update(draft: Draft, asked: Asked, position: int, view: View) -> None:
+    journey = asked.journey
+    for clause in asked.updates:
         if _selects(draft, journey, clause.key, view) and _holds(
             draft, journey, "update", clause, view
         ):

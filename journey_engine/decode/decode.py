@@ -4,20 +4,23 @@ The frame names the event type before a byte of the body is read (rule T9). A bo
 its last byte, so what is accepted is what was sent.
 """
 
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
-from fastavro import schemaless_reader
-
+from journey_engine.avro.reading import Fields, Read, body_reader
 from journey_engine.decide.event import Event, Origin
-from journey_engine.decode.frame import Unframed, unframe
+from journey_engine.decode.frame import (
+    BODY_OF_SINGLE_OBJECT,
+    SINGLE_OBJECT,
+    Unframed,
+    unframe,
+)
 from journey_engine.decode.record import Record
 from journey_engine.errors import DeadLetterCode
-from journey_engine.schemas import AvroSchema, EventSchema, RegistryId, Schemas
+from journey_engine.schemas import EventSchema, RegistryId, Schemas
 
 TRACE_HEADERS = ("traceparent", "ce_traceparent")
 """W3C's own header, then that of CloudEvents."""
@@ -25,9 +28,11 @@ MARK_HEADER = "journey-mark"
 """Its value is the mark's time: milliseconds in decimal digits."""
 FUTURE_MS = 5 * 60_000
 """How far `occurred_at` may lie after the record's timestamp (rule T8)."""
+LATEST_MS = 253_402_300_799_999
+"""No time read lies later: the end of 9999, the last that ISO 8601 can say in our outputs."""
 VALUE_BYTES_MAX = 1024 * 1024
 
-
+_DIGITS = len(str(LATEST_MS))
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -59,12 +64,16 @@ class Rejected(NamedTuple):
 Decoded = Event | Skipped | Mark | NeedSchema | Rejected
 
 
-class _Version(NamedTuple):
-    """How to read one published version: `resolved` is the newest one where that is another."""
-
-    written: AvroSchema
-    resolved: AvroSchema | None
-    keep: tuple[str, ...]
+_SHARED = (
+    "event_id",
+    "customer_id",
+    "anonymous_id",
+    "occurred_at",
+    "channel",
+    "source",
+    "backfill",
+)
+"""What `Event` has an attribute of, in the order in which it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +86,31 @@ class Reader:
     schemas: Schemas
     fields: Mapping[str, frozenset[str]]
     value_bytes_max: int = VALUE_BYTES_MAX
-    _versions: Mapping[bytes, _Version] = field(init=False, repr=False, compare=False)
+    _versions: Mapping[bytes, Read] = field(init=False, repr=False, compare=False)
+    framed: Mapping[bytes, tuple[EventSchema, Read]] = field(init=False, repr=False, compare=False)
+    """How to read what begins with these bytes: the single-object encoding of a type that is
+    read.
+    """
 
     def __post_init__(self) -> None:
         known = [*self.schemas.by_fingerprint.values(), *self.schemas.by_registry_id.values()]
         versions = {s.fingerprint: self._version(s) for s in known if s.name in self.fields}
+        framed = {
+            SINGLE_OBJECT + key: (schema, versions[key])
+            for key, schema in self.schemas.by_fingerprint.items()
+            if key in versions
+        }
         object.__setattr__(self, "_versions", versions)
+        object.__setattr__(self, "framed", framed)
 
-    def _version(self, schema: EventSchema) -> _Version:
+    def _version(self, schema: EventSchema) -> Read:
+        """Every version is read as the newest one."""
         newest = self.schemas.events[schema.name]
         same = newest.fingerprint == schema.fingerprint
-        kept = tuple(name for name in newest.fields if name in self.fields[schema.name])
-        return _Version(schema.wire, None if same else newest.wire, kept)
+        kept = [name for name in newest.fields if name in self.fields[schema.name]]
+        return body_reader(schema.wire, None if same else newest.wire, _SHARED, kept)
 
-    def version(self, schema: EventSchema) -> _Version | None:
+    def version(self, schema: EventSchema) -> Read | None:
         """How to read it; None if nobody reads its type."""
         return self._versions.get(schema.fingerprint)
 
@@ -103,6 +123,14 @@ def decode(record: Record, reader: Reader) -> Decoded:
     if len(value) > reader.value_bytes_max:
         limit = reader.value_bytes_max
         return Rejected(DeadLetterCode.TOO_LARGE, f"{len(value)} bytes, at most {limit} are read")
+    plain = reader.framed.get(value[:BODY_OF_SINGLE_OBJECT])
+    if plain is not None:
+        return _decode_body(record, value, BODY_OF_SINGLE_OBJECT, *plain)
+    return _decode_framed(record, value, reader)
+
+
+def _decode_framed(record: Record, value: bytes, reader: Reader) -> Decoded:
+    """What `Reader.framed` does not know."""
     try:
         schema_id, start = unframe(value, record.headers)
     except Unframed as error:
@@ -110,17 +138,30 @@ def decode(record: Record, reader: Reader) -> Decoded:
     schema = _schema(schema_id, reader.schemas)
     if not isinstance(schema, EventSchema):
         return schema
-    version = reader.version(schema)
-    if version is None:
+    read = reader.version(schema)
+    if read is None:
         return Skipped(schema.name)
-    return _decode_body(record, value[start:], schema, version)
+    return _decode_body(record, value, start, schema, read)
+
+
+def _decode_body(
+    record: Record, value: bytes, start: int, schema: EventSchema, read: Read
+) -> Event | Rejected:
+    try:
+        fields = read(value, start)
+    except Exception as error:  # noqa: BLE001 - whatever the codec makes of foreign bytes
+        message = f"{schema.name} version {schema.version}: {type(error).__name__}: {error}"
+        return Rejected(DeadLetterCode.DECODE_ERROR, message)
+    return _invalid(record, fields) or _event(record, schema.name, fields, value[start:])
 
 
 def _without_value(record: Record) -> Mark | Rejected:
     for name, content in record.headers:
         if name == MARK_HEADER:
-            if content and content.isdigit() and len(content) <= 15:  # noqa: PLR2004 - year 33658
-                return Mark(int(content))
+            if content and len(content) <= _DIGITS and content.isdigit():
+                time = int(content)
+                if time <= LATEST_MS:
+                    return Mark(time)
             return Rejected(DeadLetterCode.INVALID, f"header {MARK_HEADER} holds no time")
     return Rejected(DeadLetterCode.INVALID, f"no value and no header {MARK_HEADER}")
 
@@ -135,17 +176,6 @@ def _schema(schema_id: bytes | RegistryId, schemas: Schemas) -> EventSchema | Ne
     return schemas.by_registry_id.get(schema_id) or NeedSchema(schema_id)
 
 
-def _decode_body(
-    record: Record, body: bytes, schema: EventSchema, version: _Version
-) -> Event | Rejected:
-    try:
-        fields = _read(body, version)
-    except Exception as error:  # noqa: BLE001 - whatever the codec makes of foreign bytes
-        message = f"{schema.name} version {schema.version}: {type(error).__name__}: {error}"
-        return Rejected(DeadLetterCode.DECODE_ERROR, message)
-    return _invalid(record, fields) or _event(record, schema.name, fields, version.keep, body)
-
-
 def _traceparent(record: Record) -> str | None:
     """The trace context of the record; one that W3C does not allow is as none."""
     for wanted in TRACE_HEADERS:
@@ -155,56 +185,40 @@ def _traceparent(record: Record) -> str | None:
     return None
 
 
-def _read(body: bytes, version: _Version) -> dict[str, Any]:
-    stream = io.BytesIO(body)
-    fields: Any = schemaless_reader(stream, version.written, version.resolved)
-    left = len(body) - stream.tell()
-    if left:
-        raise ValueError(f"{left} bytes are left over")
-    return fields  # type: ignore[no-any-return]  # a record schema yields a dict
-
-
-def _invalid(record: Record, fields: dict[str, Any]) -> Rejected | None:
+def _invalid(record: Record, fields: Fields) -> Rejected | None:
     """What of the shared fields breaks the contract."""
-    identity = fields["customer_id"]
-    if identity is None:
-        identity = fields["anonymous_id"]
+    event_id, customer_id, anonymous_id, occurred_at, _, source, _, _ = fields
+    identity = anonymous_id if customer_id is None else customer_id
     if identity is None and not record.key:
         return Rejected(DeadLetterCode.NO_CUSTOMER, "no key, no customer_id and no anonymous_id")
-    if identity is None or not identity or record.key != identity.encode():
+    if not identity or record.key != identity.encode():
         message = "the key is not the customer_id, else the anonymous_id, of the body"
         return Rejected(DeadLetterCode.INVALID, message)
-    if not fields["event_id"] or not fields["source"]:
+    if not event_id or not source:
         return Rejected(DeadLetterCode.INVALID, "event_id and source must not be empty")
-    occurred_at = fields["occurred_at"]
-    if occurred_at < 0:
-        return Rejected(DeadLetterCode.INVALID, "occurred_at lies before 1970")
+    if not 0 <= occurred_at <= LATEST_MS:
+        where = "before 1970" if occurred_at < 0 else "after 9999"
+        return Rejected(DeadLetterCode.INVALID, f"occurred_at lies {where}")
     if occurred_at > record.timestamp + FUTURE_MS:
         ahead = occurred_at - record.timestamp
         return Rejected(DeadLetterCode.FUTURE, f"occurred_at is {ahead} ms after the record's time")
     return None
 
 
-def _event(
-    record: Record, name: str, fields: dict[str, Any], keep: tuple[str, ...], body: bytes
-) -> Event:
+def _event(record: Record, name: str, fields: Fields, body: bytes) -> Event:
+    event_id, customer_id, anonymous_id, occurred_at, channel, source, backfill, kept = fields
+    trace = _traceparent(record) if record.headers else None
     return Event(
-        type=name,
-        event_id=fields["event_id"],
-        customer_id=fields["customer_id"],
-        anonymous_id=fields["anonymous_id"],
-        occurred_at=fields["occurred_at"],
-        channel=fields["channel"],
-        source=fields["source"],
-        fields={each: fields[each] for each in keep},
-        digest=crc32(body).to_bytes(4, "big"),
-        recorded_at=record.timestamp,
-        origin=Origin(
-            fields["event_id"],
-            record.topic,
-            record.partition,
-            record.offset,
-            _traceparent(record) if record.headers else None,
-        ),
-        backfill=fields["backfill"],
+        name,
+        event_id,
+        customer_id,
+        anonymous_id,
+        occurred_at,
+        channel,
+        source,
+        kept,
+        crc32(body).to_bytes(4, "big"),
+        record.timestamp,
+        Origin(event_id, record.topic, record.partition, record.offset, trace),
+        backfill,
     )

@@ -12,7 +12,7 @@ from journey_engine.schemas import RegistryId
 
 SINGLE_OBJECT = b"\xc3\x01"
 SCHEMA_ID_HEADER = "__value_schema_id"
-_BODY_OF_SINGLE_OBJECT = 10
+BODY_OF_SINGLE_OBJECT = 10
 _ID = struct.Struct(">xI")
 _GUID_LENGTH = 17
 
@@ -32,8 +32,8 @@ def unframe(value: bytes, headers: Headers) -> tuple[bytes | RegistryId, int]:
     Raises:
         Unframed: no frame is recognised, or it is cut short.
     """
-    if value[:2] == SINGLE_OBJECT and len(value) >= _BODY_OF_SINGLE_OBJECT:
-        return value[2:_BODY_OF_SINGLE_OBJECT], _BODY_OF_SINGLE_OBJECT
+    if value[:2] == SINGLE_OBJECT and len(value) >= BODY_OF_SINGLE_OBJECT:
+        return value[2:BODY_OF_SINGLE_OBJECT], BODY_OF_SINGLE_OBJECT
     for name, content in headers:
         if name == SCHEMA_ID_HEADER:
             return _registry_id(content or b""), 0

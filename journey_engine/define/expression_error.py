@@ -33,4 +33,4 @@ class ExpressionError(Exception):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The hint for a misspelt name, empty when none of the known ones is near."""
     near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else ""
+    return f"did you mean `{near[0]}`?" if near else ""

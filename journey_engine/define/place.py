@@ -1,9 +1,9 @@
 """Where in a file one stands, and the errors found there."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from journey_engine.define.expression_error import did_you_mean
 from journey_engine.define.loader import Node
 from journey_engine.errors import DefinitionError
 
@@ -50,9 +50,8 @@ class Place:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """A hint for a name that is not known: the nearest one, else those there are."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    if near:
-        return f"did you mean `{near[0]}`?"
+    if near := did_you_mean(word, names):
+        return near
     if not names:
         return "none is declared"
     shown = ", ".join(names[:_NAMES_SHOWN])

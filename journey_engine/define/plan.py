@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-Value = bool | int | float | str | None | list["Value"]
-"""What an expression yields. Timestamps and durations are int milliseconds."""
+Value = bool | int | float | str | None | list["Value"] | Mapping[str, "Value"]
+"""What an expression yields. Timestamps and durations are int milliseconds. A mapping is the
+message of a feature with several fields, of which an expression reads one.
+"""
 
 END = "end"
 """The target of a transition that ends the instance (rule S6)."""
@@ -328,6 +330,29 @@ class ChannelPlan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What one event type asks of a journey; `named` are the clauses for an instance that name
+    the type themselves (rule I7).
+    """
+
+    journey: JourneyPlan
+    entries: tuple[Clause, ...]
+    goals: tuple[Clause, ...]
+    exits: tuple[Clause, ...]
+    updates: tuple[Clause, ...]
+    named: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that one event type is read for: `asked` in the order of rule S1."""
+
+    asked: tuple[Asked, ...]
+    profile: ProfileReaders | None
+    feedback: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """All definitions together.
 
@@ -352,3 +377,24 @@ class Plan:
     """Purposes that ask for consent; one that is not here needs none."""
     channels: Mapping[str, ChannelPlan]
     macro_stages: tuple[str, ...]
+    readings: dict[str, Reading] = field(init=False, repr=False)
+    """For each type of `fields`: the above, put together once for every event to come."""
+    windowed: frozenset[str] = field(init=False, repr=False)
+    """The features that start with the first input read, whatever its type (rule K3)."""
+
+    def __post_init__(self) -> None:
+        counted = [one for readers in self.profile.values() for one in readers.features]
+        windowed = (x.id for x in counted if x.within is not None or x.warm_up is not None)
+        object.__setattr__(self, "readings", {name: self._reading(name) for name in self.fields})
+        object.__setattr__(self, "windowed", frozenset(windowed))
+
+    def _reading(self, name: str) -> Reading:
+        asked = tuple(_asked(journey, name) for journey in self.by_type.get(name, ()))
+        return Reading(asked, self.profile.get(name), name in self.feedback)
+
+
+def _asked(journey: JourneyPlan, name: str) -> Asked:
+    goals, exits = journey.goals.get(name, ()), journey.exits.get(name, ())
+    updates = journey.updates.get(name, ())
+    named = tuple(clause for clause in (*goals, *exits, *updates) if clause.types)
+    return Asked(journey, journey.entries.get(name, ()), goals, exits, updates, named)

@@ -1,8 +1,8 @@
 """A command to the record that a sender reads."""
 
-from typing import Any
+from functools import lru_cache
 
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from journey_engine.decide.decision import Command
 from journey_engine.decode.record import Headers
@@ -13,18 +13,22 @@ from journey_engine.schemas import Schemas
 LINK_HEADER = "journey-trace-link"
 """Of a command that a timer decided: the `traceparent` of the event that set the timer."""
 
+Header = tuple[str, bytes]
+_VERSION: Header = ("ce_specversion", b"1.0")
+_SOURCE: Header = ("ce_source", b"/journey-engine")
+_CONTENT: Header = ("content-type", b"application/avro")
+
 
 def encode_command(command: Command, schemas: Schemas) -> OutRecord:
     """The same command always gives the same bytes (rule A6)."""
-    fields: dict[str, Any] = asdict(command)
-    fields["journey"] = asdict(command.journey)
-    fields["causation"] = asdict(command.causation)
-    fields["data"] = {name: _data_value(value) for name, value in command.data.items()}
+    if command.data and any(isinstance(value, list) for value in command.data.values()):
+        data = {name: _data_value(value) for name, value in command.data.items()}
+        command = replace(command, data=data)
     return OutRecord(
         OutKind.COMMAND,
         command.channel,
         record_key(command.customer_id, command.anonymous_id),
-        framed("Command", fields, schemas),
+        framed("Command", command, schemas),
         _cloud_event(command),
     )
 
@@ -33,17 +37,28 @@ def _cloud_event(command: Command) -> Headers:
     """CloudEvents in binary mode, and the trace. The subject is the send: no header names a
     customer.
     """
-    trace = command.causation.traceparent
-    name = LINK_HEADER if command.linked else "traceparent"
-    return (
-        ("ce_specversion", b"1.0"),
+    kind, subject = _about(command.action, command.journey.name, command.send_id)
+    headers = (
+        _VERSION,
         ("ce_id", command.command_id.encode()),
-        ("ce_source", b"/journey-engine"),
-        ("ce_type", f"journey.command.{command.action.lower()}".encode()),
+        _SOURCE,
+        kind,
         ("ce_time", iso_utc(command.created_at).encode()),
-        ("ce_subject", f"{command.journey.name}/{command.send_id}".encode()),
-        ("content-type", b"application/avro"),
-        *(() if trace is None else ((name, trace.encode()),)),
+        subject,
+        _CONTENT,
+    )
+    trace = command.causation.traceparent
+    if trace is None:
+        return headers
+    return (*headers, (LINK_HEADER if command.linked else "traceparent", trace.encode()))
+
+
+@lru_cache(maxsize=4096)
+def _about(action: str, journey: str, send_id: str) -> tuple[Header, Header]:
+    """The headers that are the same for each command of one send."""
+    return (
+        ("ce_type", f"journey.command.{action.lower()}".encode()),
+        ("ce_subject", f"{journey}/{send_id}".encode()),
     )
 
 

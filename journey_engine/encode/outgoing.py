@@ -1,17 +1,29 @@
 """What leaves the engine, before the shell gives it a topic and a partition."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from journey_engine.decode.frame import frame
+from journey_engine.avro.writing import Classes, Write, writer
+from journey_engine.decide.decision import Command, JourneyRef, SendDecision, Transition
+from journey_engine.decide.event import Origin
+from journey_engine.decode.frame import SINGLE_OBJECT
 from journey_engine.decode.record import Headers
-from journey_engine.encode.avro import Write, writer
 from journey_engine.schemas import Schemas
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REST = [f".{rest:03}Z" for rest in range(1000)]
+"""The milliseconds, and the zone."""
+_CLASSES: Classes = {
+    "journey.Command": Command,
+    "journey.JourneyRef": JourneyRef,
+    "journey.Causation": Origin,
+    "journey.Transition": Transition,
+    "journey.SendDecision": SendDecision,
+}
+_RENAMED = {"from": "from_stage", "to": "to_stage"}
+"""Words that Python keeps for itself."""
 
 
 class OutKind(StrEnum):
@@ -33,16 +45,15 @@ class OutRecord(NamedTuple):
     headers: Headers = ()
 
 
-def framed(name: str, fields: Mapping[str, Any], schemas: Schemas) -> bytes:
-    """The named record of the engine in Avro's single-object encoding."""
-    fingerprint, write = _writer(name, schemas)
-    return frame(fingerprint, write(fields))
+def framed(name: str, value: Command | Transition | SendDecision, schemas: Schemas) -> bytes:
+    """The value as the named record of the engine, in Avro's single-object encoding."""
+    return _writer(name, schemas)(value)
 
 
 @lru_cache(maxsize=64)
-def _writer(name: str, schemas: Schemas) -> tuple[bytes, Write]:
+def _writer(name: str, schemas: Schemas) -> Write:
     parsed, fingerprint = schemas.records[name]
-    return fingerprint, writer(parsed)
+    return writer(parsed, _CLASSES, _RENAMED, SINGLE_OBJECT + fingerprint)
 
 
 def record_key(customer_id: str | None, anonymous_id: str | None) -> bytes:
@@ -52,5 +63,11 @@ def record_key(customer_id: str | None, anonymous_id: str | None) -> bytes:
 
 def iso_utc(ms: int) -> str:
     """Milliseconds since the epoch as ISO 8601 in UTC, with milliseconds."""
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, rest = divmod(ms, 1000)
+    return _iso_second(second) + _REST[rest]
+
+
+@lru_cache(maxsize=256)
+def _iso_second(second: int) -> str:
+    """Commands of one flush were decided within few seconds."""
+    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()

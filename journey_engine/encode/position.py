@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 POSITION_KEY = b"p:position"
+MOVING = b"\x00moving"
+"""In a position's place while `repartition` fills a changelog: no worker may begin on it."""
 _VERSION = b"\x01"
 
 

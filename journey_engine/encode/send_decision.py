@@ -1,7 +1,5 @@
 """A candidate's outcome to the record that says why."""
 
-from msgspec.structs import asdict
-
 from journey_engine.decide.decision import SendDecision
 from journey_engine.encode.outgoing import OutKind, OutRecord, framed, record_key
 from journey_engine.schemas import Schemas
@@ -13,5 +11,5 @@ def encode_send_decision(decision: SendDecision, schemas: Schemas) -> OutRecord:
         OutKind.DECISION,
         "",
         record_key(decision.customer_id, decision.anonymous_id),
-        framed("SendDecision", asdict(decision), schemas),
+        framed("SendDecision", decision, schemas),
     )

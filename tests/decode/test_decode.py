@@ -5,10 +5,11 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from aiokafka.structs import ConsumerRecord
 from fastavro import parse_schema, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decode.decode import (
     FUTURE_MS,
+    LATEST_MS,
     Mark,
     NeedSchema,
     Reader,
@@ -25,6 +27,7 @@ from journey_engine.decode.decode import (
 )
 from journey_engine.decode.frame import frame
 from journey_engine.decode.record import Record
+from journey_engine.encode.outgoing import iso_utc
 from journey_engine.errors import DeadLetterCode
 from journey_engine.schemas import SHARED_FIELDS, EventSchema, Schemas
 
@@ -118,6 +121,15 @@ def test_an_event_keeps_the_shared_fields_and_only_those_of_its_own_that_are_rea
     assert len(found.digest) == 4
 
 
+def test_the_record_of_the_client_is_read_as_it_is() -> None:
+    item = order()
+    sizes = {"timestamp_type": 0, "checksum": None}
+    sizes |= {"serialized_key_size": 2, "serialized_value_size": len(item.value or b"")}
+    assert decode(cast("Record", ConsumerRecord(**item._asdict(), **sizes)), READER) == decode(
+        item, READER
+    )
+
+
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -182,7 +194,9 @@ def test_a_mark_carries_its_time() -> None:
     assert decode(record(None, None, headers=(("journey-mark", b"1710"),)), READER) == Mark(1710)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"-1", b"soon", b"1" * 16, b"\xd9\xa1"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"-1", b"soon", b"1" * 5000, b"%d" % (LATEST_MS + 1), b"\xd9\xa1"]
+)
 def test_a_mark_without_a_time_is_invalid(content: bytes | None) -> None:
     item = record(None, None, headers=(("journey-mark", content),))
     assert code(item) == DeadLetterCode.INVALID
@@ -213,6 +227,13 @@ def test_every_body_cut_short_is_a_decode_error() -> None:
     for length in range(len(whole)):
         item = record(frame(ORDER_SCHEMA.fingerprint, whole[:length]))
         assert code(item) == DeadLetterCode.DECODE_ERROR
+
+
+def test_the_same_damage_is_told_in_the_same_words() -> None:
+    cut = record(frame(ORDER_SCHEMA.fingerprint, body()[:-1]))
+    assert decode(cut, READER) == decode(cut, READER)
+    assert isinstance(found := decode(cut, READER), Rejected)
+    assert "cut short" in found.message
 
 
 @pytest.mark.parametrize("left", [b"\x00", b"\x00" * 100])
@@ -281,6 +302,15 @@ def test_key_ids_and_time_that_break_the_contract_are_invalid(
     key: bytes | None, changes: dict[str, Any]
 ) -> None:
     assert code(order(key, **changes)) == DeadLetterCode.INVALID
+
+
+@pytest.mark.parametrize("late", [LATEST_MS + 1, NOW * 1000, 2**63 - 1])
+def test_a_time_that_no_output_could_say_is_invalid(late: int) -> None:
+    """As where a producer's times, the record's too, are microseconds."""
+    at_the_end = order(occurred_at=LATEST_MS)._replace(timestamp=LATEST_MS)
+    assert isinstance(decode(at_the_end, READER), Event)
+    assert iso_utc(LATEST_MS) == "9999-12-31T23:59:59.999Z"
+    assert code(order(occurred_at=late)._replace(timestamp=late)) == DeadLetterCode.INVALID
 
 
 def test_t8_more_than_five_minutes_ahead_of_its_record_is_future() -> None:

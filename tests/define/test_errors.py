@@ -385,7 +385,7 @@ def test_what_reads_a_name_that_is_itself_wrong_is_not_reported_again() -> None:
         (CART, "to: engaged", "to: engagd", "did you mean `engaged`?"),
         (CART, "CartEmptied", "CartEmptyed", "did you mean `CartEmptied`?"),
         (CART, "purpose: marketing", "purpose: x", "known: marketing, service, transactional"),
-        (CUSTOMER, "event.permanent", "event.permanant", "did you mean 'permanent'?"),
+        (CUSTOMER, "event.permanent", "event.permanant", "did you mean `permanent`?"),
     ],
 )
 def test_a_misspelt_name_comes_with_the_nearest_one(

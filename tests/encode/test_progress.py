@@ -33,13 +33,31 @@ def test_a_position_is_read_back(position: Position) -> None:
         TEXT,
         COUNT,
         st.lists(
-            st.builds(Run, TEXT, COUNT, COUNT, st.none() | COUNT) | st.builds(Tick, COUNT),
+            st.builds(Run, TEXT, COUNT, COUNT, st.none() | COUNT)
+            | st.builds(Tick, COUNT, st.none() | COUNT),
             max_size=5,
         ),
     )
 )
 def test_a_ledger_entry_is_read_back_in_order(entry: LedgerEntry) -> None:
     assert decode_ledger(encode_ledger(entry)) == entry
+
+
+def test_a_ledger_entry_of_many_short_runs_stays_small() -> None:
+    """A backlog of less than one event a second on two channels: each record is its own run."""
+    steps: list[Run | Tick] = [
+        Run(f"interactions.{('app', 'web')[n % 2]}.v1", 10**9 + n, 10**9 + n, 1_790_000_000_000 + n)
+        for n in range(20_000)
+    ]
+    assert len(encode_ledger(LedgerEntry("h", 1, steps))) < 4.1 * len(steps)
+
+
+def test_a_ledger_entry_that_ends_in_the_middle_of_a_step_is_damaged() -> None:
+    data = encode_ledger(LedgerEntry("h", 1, [Run("web", 1, 2, 3)]))
+    assert data.endswith(b"\x94\x02\x01\x01\x03")
+    for end in (b"\x93\x02\x01\x01", b"\x94\x04\x01\x01\x03"):
+        with pytest.raises(ValueError, match="damaged"):
+            decode_ledger(data[:-5] + end)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x02\x90", b"\x01", b"\x01\x90", b"\x01\xff"])
