@@ -16,6 +16,7 @@ from journey_engine.cli.diagram import diagram
 from journey_engine.cli.explain import explain
 from journey_engine.cli.groups import AUTHORS, FIRST, OPERATORS
 from journey_engine.cli.publish import publish
+from journey_engine.cli.repartition import repartition
 from journey_engine.cli.replay import replay
 from journey_engine.cli.tail import tail
 from journey_engine.cli.test import test
@@ -49,6 +50,7 @@ app.command(explain, group=AUTHORS)
 app.command(worker, group=OPERATORS)
 app.command(publish, group=OPERATORS)
 app.command(tail, group=OPERATORS)
+app.command(repartition, group=OPERATORS)
 app.command(topics)
 
 

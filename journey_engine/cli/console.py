@@ -1,6 +1,7 @@
 """Where commands print: results on standard output, all else on standard error."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +35,20 @@ def fail(message: str) -> None:
 def print_json(value: object) -> None:
     """Print one JSON document on one line, for machines."""
     print(msgspec.json.encode(value).decode())  # noqa: T201 - machines read this, not a console
+
+
+@contextmanager
+def amount(of: str, *, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar that is told what is being done, how much is done and of how much."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(pulse_style="cyan"))
+    counts = (MofNCompleteColumn(), TextColumn(of), TimeElapsedColumn())
+    with Progress(*columns, *counts, console=err, transient=True, disable=quiet) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(doing: str, done: int, total: int) -> None:
+            bar.update(task, description=doing, completed=done, total=total or None)
+
+        yield show
 
 
 def progress(records: Iterable[T], doing: str, *, quiet: bool = False) -> Iterator[T]:

@@ -95,7 +95,7 @@ def _settings(stack: ExitStack, broker: str, definitions: Definitions) -> "Setti
         app_id=name,
         topic_prefix="" if embedded else f"{name}.",
         clock="stream",
-        store="memory",
+        store="volatile",
         topologies=definitions.topologies,
         schemas=definitions.schemas,
         web_host="127.0.0.1",

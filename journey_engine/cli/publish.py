@@ -59,7 +59,7 @@ def publish(
 async def _send(
     settings: "Settings", topics: list[str], records: "Iterable[Record]", *, keep_times: bool
 ) -> int:
-    from journey_engine.run.output import Output
+    from journey_engine.run.producers import Output
     from journey_engine.run.publisher import publish as send
     from journey_engine.run.topics import require_topics
 

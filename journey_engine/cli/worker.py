@@ -1,18 +1,27 @@
 """`journey-engine worker`."""
 
+import signal
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from journey_engine.cli.connection import settings_of
+from journey_engine.cli.connection import Refused, settings_of
+from journey_engine.cli.connection import run as run_on_broker
 from journey_engine.cli.console import print_json
 from journey_engine.cli.options import Broker
+
+if TYPE_CHECKING:
+    from journey_engine.run.definitions import Definitions
+    from journey_engine.run.settings import Settings
 
 
 def worker(
     *,
     config: Path | None = None,
+    processes: Annotated[int, Parameter(validator=Number(gte=1, lte=64))] = 1,
     print_config: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Run a worker: it takes its share of the partitions and goes on until SIGTERM.
@@ -20,19 +29,45 @@ def worker(
     All settings come from the environment (`JOURNEY_BROKERS`, `JOURNEY_APP_ID`, …), a folder of
     secrets and a YAML file; `--print-config` shows them, secrets as stars.
 
+    A worker uses one core. With `--processes N` this command runs N of them and starts again the
+    one that dies; process i has the web port `JOURNEY_WEB_PORT` + i, the folder i of
+    `JOURNEY_DATA_DIR` and the name `JOURNEY_GROUP_INSTANCE_ID`-i in the group.
+
     For example:
 
         JOURNEY_BROKERS=localhost:9092 journey-engine worker
 
+        journey-engine worker --processes 4
+
     Args:
         config: A settings file in YAML; the environment wins over it.
+        processes: How many workers to run on this host.
         print_config: Print the settings as one JSON document and leave.
     """
     settings = settings_of(Broker(config=config))
     if print_config:
         print_json(settings.redacted())
         return 0
+    # Until the worker has handlers of its own there is nothing to leave.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from journey_engine.run.definitions import load
     from journey_engine.run.lifecycle import run
 
-    return run(settings, load(settings.topologies, settings.schemas, settings.app_id))
+    definitions = load(settings.topologies, settings.schemas, settings.app_id)
+    if processes == 1:
+        return run(settings, definitions)
+    return _run_several(settings, definitions, processes)
+
+
+def _run_several(settings: "Settings", definitions: "Definitions", processes: int) -> int:
+    """Check what each worker would check, once, and run them."""
+    from journey_engine.observe import logs
+    from journey_engine.run.supervisor import PortsTakenError, supervise
+    from journey_engine.run.topics import check_topics
+
+    run_on_broker(check_topics(settings, definitions.topics), settings)
+    logs.configure(json=settings.log_format == "json", level=settings.log_level)
+    try:
+        return supervise(settings, processes, (sys.executable, "-m", "journey_engine", "worker"))
+    except PortsTakenError as error:
+        raise Refused(str(error)) from error

@@ -17,6 +17,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
 from mode import Service
 
+from journey_engine.run.assignor import MEMBER_URL, WholePartitions
 from journey_engine.run.settings import Settings
 from journey_engine.run.transport import BatchConsumer, BatchTransport
 
@@ -61,16 +62,21 @@ class Takeover(Recovery):
         app, consumer = self.app, self.app.batch_consumer
         self._set_recovery_started()
         await app.on_rebalance_complete.send()
+        standbys = app.assignor.assigned_standbys()
         assigned = frozenset(consumer.assignment())
         changelogs = [tp for tp in assigned if self._is_changelog_tp(tp)]
         if changelogs:
             await consumer.thread.hold(changelogs)
-        inputs = await app.plane.take(assigned, lambda tps: consumer.earliest_offsets(*tps))
-        if app.consumer_generation_id != generation:
+        inputs = await app.plane.take(
+            assigned - standbys,
+            frozenset(tp.partition for tp in standbys),
+            lambda tps: consumer.earliest_offsets(*tps),
+        )
+        if inputs is None or app.consumer_generation_id != generation:
             return
         self._set_recovery_ended()
         if inputs:
-            await consumer.seek_wait(inputs)
+            await consumer.seek_between_polls(inputs)
         if app.consumer_generation_id != generation:
             return
         consumer.resume_partitions(set(inputs))
@@ -146,7 +152,10 @@ def create_app(
         topic_partitions=partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
+        PartitionAssignor=WholePartitions,
+        table_standby_replicas=settings.standbys,
+        consumer_group_instance_id=settings.group_instance_id,
+        canonical_url=MEMBER_URL,
         store="memory://",
         datadir=str(settings.data_dir / "faust"),
         consumer_auto_offset_reset="earliest",

@@ -88,11 +88,7 @@ class _Process:
 
     def stop(self) -> None:
         """Stop it; safe to call twice."""
-        process, self._process = self._process, None
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.kill()
-            watch.communicate()
+        process = self._let_go()
         if process is not None and process.poll() is None:
             process.send_signal(self.stop_signal)
             try:
@@ -101,13 +97,24 @@ class _Process:
                 process.kill()
                 process.wait()
 
+    def kill(self) -> None:
+        """End it as a crash would; `start` begins it anew on what it had written."""
+        process = self._let_go()
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def leave_running(self) -> None:
         """Let go of it: it outlives this object and this process."""
+        self._let_go()
+
+    def _let_go(self) -> subprocess.Popen[bytes] | None:
+        process, self._process = self._process, None
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.kill()
             watch.communicate()
-        self._process = None
+        return process
 
     def _launch(self) -> subprocess.Popen[bytes]:
         raise NotImplementedError
@@ -171,8 +178,14 @@ class KafkaBroker(_Process):
     start_timeout_s = 60.0
     stop_timeout_s = 20.0
 
-    def __init__(self, data: Path, port: int | None = None) -> None:
+    def __init__(
+        self, data: Path, port: int | None = None, fronts: Mapping[int, int] | None = None
+    ) -> None:
+        """`fronts`: further ports to listen on, each with the port that it tells its clients, on
+        which something stands between, such as a proxy.
+        """
         super().__init__(port)
+        self._fronts = fronts or {}
         self.data = data.absolute()
         self.log = self.data / "server.log"
         self._controller_port = free_port()
@@ -205,7 +218,11 @@ class KafkaBroker(_Process):
         config = self.data / "server.properties"
         config.write_text(
             template.format(
-                port=self.port, controller_port=self._controller_port, data=self.data / "logs"
+                listeners=_listeners({self.port: self.port, **self._fronts}),
+                advertised=_listeners({self.port: self.port, **self._fronts}, advertised=True),
+                protocols="".join(f",FRONT{n}:PLAINTEXT" for n in range(1, len(self._fronts) + 1)),
+                controller_port=self._controller_port,
+                data=self.data / "logs",
             ),
             encoding="utf-8",
         )
@@ -216,6 +233,13 @@ class KafkaBroker(_Process):
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
             return f"see {self.log}; its last lines:\n" + "\n".join(lines[-5:])
         return f"no log at {self.log}"
+
+
+def _listeners(ports: Mapping[int, int], *, advertised: bool = False) -> str:
+    """The first is the broker's own, the others are named FRONT1 and so on."""
+    names = ["PLAINTEXT", *(f"FRONT{number}" for number in range(1, len(ports)))]
+    told = ports.values() if advertised else ports.keys()
+    return ",".join(f"{n}://127.0.0.1:{p}" for n, p in zip(names, told, strict=True))
 
 
 def _java(libraries: Path) -> list[str]:

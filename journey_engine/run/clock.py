@@ -9,8 +9,7 @@ from typing import Protocol
 
 from journey_engine.decide.event import Event
 from journey_engine.decode.decode import Mark, Rejected, Skipped
-from journey_engine.decode.record import Record
-from journey_engine.run.merge import NEVER, Item, Merge
+from journey_engine.run.merge import NEVER, Fetched, Item, Merge
 
 MERGE_IDLE_MS = 100
 SECOND_MS = 1_000
@@ -28,8 +27,12 @@ class Clock(Protocol):
     timers_first: bool
     """Whether every timer within the limit fires before the next item is taken."""
 
+    def resume(self, now: int) -> None:
+        """Begin anew at `now`: what was known of wall time is forgotten with what was fetched."""
+        ...
+
     def merge_time(
-        self, tail: int, record: Record, content: Event | Skipped | Mark | Rejected
+        self, tail: int, record: Fetched, content: Event | Skipped | Mark | Rejected
     ) -> int:
         """Where the record stands in the merge; `tail` is the last merge time of its lane."""
         ...
@@ -54,6 +57,10 @@ class Clock(Protocol):
         """For a timer that is due: up to where its customer's timers fire, and their `now`."""
         ...
 
+    def fired_at(self, now: int) -> int:
+        """When timers fired whose decision has this `now`, for their lateness."""
+        ...
+
     def noted(self, now: int, item: Item) -> int | None:
         """The `now` of an item as the ledger keeps it: None where it follows from the log (T5)."""
         ...
@@ -71,8 +78,12 @@ class StreamClock:
     def __init__(self, now: int = NEVER) -> None:
         self.now = now
 
+    def resume(self, now: int) -> None:
+        """As in `Clock`."""
+        self.now = now
+
     def merge_time(
-        self, tail: int, record: Record, content: Event | Skipped | Mark | Rejected
+        self, tail: int, record: Fetched, content: Event | Skipped | Mark | Rejected
     ) -> int:
         """`occurred_at`, or a mark's time; rejected and skipped records move nothing."""
         del record
@@ -112,6 +123,10 @@ class StreamClock:
         self.now = max(self.now, due)
         return due, self.now
 
+    def fired_at(self, now: int) -> int:
+        """In the log's own time."""
+        return now
+
     def noted(self, now: int, item: Item) -> int | None:
         """Noted only where it is not the item's own merge time."""
         return None if now == item.time or isinstance(item.content, Mark) else now
@@ -128,7 +143,12 @@ class StreamClock:
 
 
 class WallClock:
-    """The `wall` clock: for production. `merge_idle_ms` is the longest wait for a lagging topic."""
+    """The `wall` clock: for production. `merge_idle_ms` is the longest wait for a lagging topic.
+
+    The wall time that it is told may jump. Forward: only when every topic was asked after the jump
+    does the clock follow. Back: the clock stays until wall time has come up to it, but timers wait
+    for wall time as it is now.
+    """
 
     timers_first = False
 
@@ -137,10 +157,17 @@ class WallClock:
         self._merge_idle_ms = merge_idle_ms
         self._waiting: dict[str, int] = {}
         self._seen_wall = NEVER
+        self._fire_until = NEVER
         self._seen_second = NEVER
 
+    def resume(self, now: int) -> None:
+        """As in `Clock`."""
+        self.now = now
+        self._waiting.clear()
+        self._seen_wall = self._fire_until = self._seen_second = NEVER
+
     def merge_time(
-        self, tail: int, record: Record, content: Event | Skipped | Mark | Rejected
+        self, tail: int, record: Fetched, content: Event | Skipped | Mark | Rejected
     ) -> int:
         """The record's timestamp."""
         del content
@@ -149,22 +176,29 @@ class WallClock:
     def ready(self, merge: Merge, wall_now: int) -> Item | None:
         """The first item, unless a topic known to lag may bring an earlier one soon."""
         item = merge.head()
-        if item is None or not merge.blocked(item):
+        if item is None:
+            return None  # a topic that let us wait in vain need not be waited for again
+        if not merge.blocked(item):
             self._waiting.clear()
             return item
         lagging = [lane.name for lane in merge.blocking(item) if lane.unfetched]
         since = self._waiting
         self._waiting = {name: since.get(name, wall_now) for name in lagging}
-        waits = any(wall_now - each < self._merge_idle_ms for each in self._waiting.values())
+        # Less than nothing: wall time went back. None may wait for it to come up again.
+        waits = any(0 <= wall_now - each < self._merge_idle_ms for each in self._waiting.values())
         return None if waits else item
 
     def limit(self, merge: Merge, item: Item | None, wall_now: int) -> int:
-        """The clock: the lowest, over the topics, of what is known to have been read."""
+        """The clock: the lowest, over the topics, of what is known to have been read. Behind the
+        clock only since wall time went back, or since a start.
+        """
         del item
         if wall_now != self._seen_wall:
+            if wall_now < self._seen_wall:
+                self._fire_until = NEVER
             self._seen_wall = wall_now
             self._move(merge, wall_now)
-        return self.now
+        return self._fire_until
 
     def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
         """The clock, this item being read."""
@@ -181,9 +215,12 @@ class WallClock:
         return self.now
 
     def firing(self, due: int) -> tuple[int, int]:
-        """The clock."""
-        del due
-        return self.now, self.now
+        """The due time: the clock may be ahead of what may fire."""
+        return due, self.now
+
+    def fired_at(self, now: int) -> int:
+        """Wall time: behind a backlog the clock is held back, and hides how late they are."""
+        return max(now, self._seen_wall)
 
     def noted(self, now: int, item: Item) -> int | None:
         """Always noted: the log does not say when it was read."""
@@ -196,9 +233,12 @@ class WallClock:
 
     def _move(self, merge: Merge, wall_now: int) -> None:
         known = min(
-            wall_now if lane.caught_up else _whole_seconds(min(lane.bound, wall_now))
+            lane.known_until(wall_now)
+            if lane.caught_up
+            else _whole_seconds(lane.known_until(wall_now))
             for lane in merge.lanes.values()
         )
+        self._fire_until = max(self._fire_until, known)
         self.now = max(self.now, known)
 
 

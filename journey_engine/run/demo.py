@@ -28,7 +28,7 @@ from journey_engine.encode.outgoing import OutKind
 from journey_engine.errors import CandidateOutcome
 from journey_engine.run.brokers import watch_over
 from journey_engine.run.naming import Names, names
-from journey_engine.run.output import Output
+from journey_engine.run.producers import Output
 from journey_engine.run.publisher import publish
 from journey_engine.run.settings import Settings, environment
 from journey_engine.run.summary import NOT_REFUSED, Summary

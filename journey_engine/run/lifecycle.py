@@ -5,8 +5,11 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.worker import Worker as FaustWorker
 
 from journey_engine.decode.decode import Reader
@@ -15,25 +18,43 @@ from journey_engine.observe.metrics import Metrics
 from journey_engine.run.app import JourneyApp, create_app
 from journey_engine.run.definitions import Definitions
 from journey_engine.run.garbage import collected_rarely
+from journey_engine.run.guarantee import GuaranteeError, guarantee_of
 from journey_engine.run.merge import BufferLimits
 from journey_engine.run.naming import names
-from journey_engine.run.opening import Opening
-from journey_engine.run.output import Output
-from journey_engine.run.settings import Settings
-from journey_engine.run.task import Wiring
+from journey_engine.run.opening import new_clock
+from journey_engine.run.outgoing import Encoding
+from journey_engine.run.partition import Parts
+from journey_engine.run.producers import PlainProducers, TransactionalProducer
+from journey_engine.run.producing import Seams
+from journey_engine.run.restoration import RestorationError
+from journey_engine.run.restore import KafkaChangelogs
+from journey_engine.run.settings import Guarantee, Settings
+from journey_engine.run.store import StoreError
+from journey_engine.run.stores import Stores
 from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics
-from journey_engine.run.worker import Parts, Worker
+from journey_engine.run.wiring import Wiring
+from journey_engine.run.worker import Worker
 
 EXIT_FAILED = 1
 
 log = structlog.get_logger(__name__)
 
 
-def build(settings: Settings, definitions: Definitions) -> JourneyApp:
+Wrap = Callable[[Seams], Seams]
+"""Puts something of a harness between the partitions and what they write to and read from."""
+
+
+def build(
+    settings: Settings,
+    definitions: Definitions,
+    guarantee: Guarantee,
+    wrap: Wrap = lambda seams: seams,
+) -> JourneyApp:
     """The app with everything in it, not started."""
     topics = definitions.topics
     wanted = names(topics, settings.topic_prefix)
     metrics = Metrics()
+    metrics.guarantee.info({"guarantee": guarantee})
     wiring = Wiring(
         plan=definitions.plan,
         reader=Reader(definitions.schemas, definitions.plan.fields, topics.input_bytes_max),
@@ -41,24 +62,37 @@ def build(settings: Settings, definitions: Definitions) -> JourneyApp:
         inbox=wanted.inbox,
         partitions=topics.partitions,
         buffers=BufferLimits(records=settings.buffer_records),
+        cached_states=settings.cached_states,
     )
-    opening = Opening(settings, wanted, wiring, metrics)
+    plain = PlainProducers(settings)
+    exactly = guarantee is Guarantee.EXACTLY_ONCE
+    seams = Seams(
+        producer=partial(TransactionalProducer, settings) if exactly else plain,
+        store=Stores(settings).open,
+        changelogs=KafkaChangelogs(settings, wanted),
+    )
     parts = Parts(
-        settings,
-        wanted,
-        definitions.schemas,
-        Output(settings),
-        opening,
-        metrics,
-        topics.outputs["deadletters"].max_bytes,
+        encoding=Encoding(
+            wanted, definitions.schemas, metrics, topics.outputs["deadletters"].max_bytes
+        ),
+        wiring=wiring,
+        clock=partial(new_clock, settings),
+        seams=wrap(seams),
+        commit_interval_s=settings.commit_interval_ms / 1000,
+        commit_records=settings.commit_records,
     )
-    worker = Worker(parts)
+    worker = Worker(parts, plain.noted)
     app = create_app(settings, worker, wanted.read, wanted.changelog, topics.partitions)
     health.serve(app, worker, metrics)
     return app
 
 
-def run(settings: Settings, definitions: Definitions) -> int:
+async def _checked(settings: Settings, definitions: Definitions) -> Guarantee:
+    await check_topics(settings, definitions.topics)
+    return await guarantee_of(settings)
+
+
+def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams: seams) -> int:
     """Run a worker until SIGTERM, SIGINT or a crash; the exit code."""
     logs.configure(
         json=settings.log_format == "json",
@@ -66,14 +100,23 @@ def run(settings: Settings, definitions: Definitions) -> int:
         customer_ids=settings.log_customer_ids,
     )
     try:
-        asyncio.run(check_topics(settings, definitions.topics))
-    except (BrokerAbsentError, TopicsError) as error:
+        guarantee = asyncio.run(_checked(settings, definitions))
+    except (BrokerAbsentError, TopicsError, GuaranteeError, KafkaError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = build(settings, definitions)
+    try:
+        app = build(settings, definitions, guarantee, wrap)
+    except StoreError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
     log.info("worker_starting", **settings.redacted())
+    log.info("guarantee", guarantee=guarantee)
+    return _execute(app, loop)
+
+
+def _execute(app: JourneyApp, loop: asyncio.AbstractEventLoop) -> int:
     code: str | int | None = EXIT_FAILED
     try:
         worker = FaustWorker(
@@ -86,6 +129,8 @@ def run(settings: Settings, definitions: Definitions) -> int:
         code = end.code
     if code or app.crash_reason is not None:
         log.error("worker_failed", reason=repr(app.crash_reason))
+        if isinstance(app.crash_reason, StoreError | RestorationError):
+            sys.stderr.write(f"error: {app.crash_reason}\n")
         return EXIT_FAILED
     log.info("worker_stopped")
     return 0

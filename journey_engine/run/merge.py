@@ -10,14 +10,22 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from journey_engine.decide.event import Event
 from journey_engine.decode.decode import Mark, Rejected, Skipped
-from journey_engine.decode.record import Record
+
+if TYPE_CHECKING:
+    from aiokafka.structs import ConsumerRecord
+
+    from journey_engine.decode.record import Record
 
 NEVER = -1
 """Before every time: a lane that has shown nothing, a clock that has not begun."""
+
+
+Fetched: TypeAlias = "Record | ConsumerRecord"
+"""A record, or the consumer's own, which has the same attributes: copying each costs too much."""
 
 
 class Item(NamedTuple):
@@ -27,17 +35,29 @@ class Item(NamedTuple):
     topic: str
     offset: int
     content: Event | Skipped | Mark | Rejected
-    record: Record
+    record: Fetched
 
 
 class BufferLimits(NamedTuple):
-    """What one lane holds before its topic is paused; a fetch may go over it once."""
+    """What one lane holds before its topic is paused; a fetch may go over it once. `bytes` also
+    bounds what one flush takes, by one record more.
+    """
 
     records: int = 2_000
     bytes: int = 8 * 1024 * 1024
 
 
 DEFAULT_BUFFERS = BufferLimits()
+
+
+def size(record: Fetched) -> int:
+    """The bytes of a record that matter to a bound: its value and its headers."""
+    held = len(record.value or b"")
+    if record.headers:
+        held += sum(len(name) + len(value or b"") for name, value in record.headers)
+    return held
+
+
 _NO_BARRIER = (sys.maxsize, "")
 
 
@@ -45,11 +65,21 @@ class Lane:
     """One topic's buffer.
 
     `bound` is the merge time of the last item taken, `next_offset` the one after it; `tail` the
-    merge time of the last item put in. `fetched` is the next offset to fetch, `end` the high
-    watermark of the last fetch, None before the first.
+    merge time of the last item put in. `fetched` is the next offset to fetch, `end` the end that
+    the last answer told of, None before the first; it came at `asked_at`, None: just now.
     """
 
-    __slots__ = ("bound", "bytes", "end", "fetched", "items", "name", "next_offset", "tail")
+    __slots__ = (
+        "asked_at",
+        "bound",
+        "bytes",
+        "end",
+        "fetched",
+        "items",
+        "name",
+        "next_offset",
+        "tail",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -60,12 +90,13 @@ class Lane:
         self.next_offset: int | None = None
         self.fetched: int | None = None
         self.end: int | None = None
+        self.asked_at: int | None = None
 
     def put(self, item: Item) -> None:
         """Add the item that follows the last one."""
         self.items.append(item)
         self.tail = item.time
-        self.bytes += len(item.record.value or b"")
+        self.bytes += size(item.record)
 
     @property
     def caught_up(self) -> bool:
@@ -76,6 +107,14 @@ class Lane:
     def unfetched(self) -> bool:
         """Whether the last fetch told of records that are not here yet."""
         return self.end is not None and (self.fetched or 0) < self.end
+
+    def known_until(self, wall_now: int) -> int:
+        """All that was appended before this time has been taken: the time of the last answer where
+        it left nothing, else the merge time of the last item.
+        """
+        if not self.caught_up:
+            return min(self.bound, wall_now)
+        return wall_now if self.asked_at is None else min(self.asked_at, wall_now)
 
 
 class Merge:
@@ -100,17 +139,20 @@ class Merge:
             lane.bytes = 0
             lane.bound = lane.tail = bounds.get(name, NEVER)
             lane.next_offset = lane.fetched = offsets.get(name)
-            lane.end = None
+            lane.end = lane.asked_at = None
         self._heads = []
         self._barrier = None
 
-    def fetched(self, topic: str, position: int | None, end: int | None) -> None:
-        """Note where the fetch of a topic stands and the high watermark that it told of."""
+    def fetched(
+        self, topic: str, position: int | None, end: int | None, asked_at: int | None = None
+    ) -> None:
+        """Note where the fetch of a topic stands, the end that it told of, and when."""
         lane = self.lanes[topic]
         if position is not None:
             lane.fetched = max(lane.fetched or 0, position)
         if end is not None:
             lane.end = end
+            lane.asked_at = asked_at
 
     def put(self, items: Iterable[Item]) -> None:
         """Buffer items of one lane, in offset order."""
@@ -136,7 +178,7 @@ class Merge:
         """Remove an item that is the first of its lane."""
         lane = self.lanes[item.topic]
         lane.items.popleft()
-        lane.bytes -= len(item.record.value or b"")
+        lane.bytes -= size(item.record)
         lane.bound = item.time
         lane.next_offset = item.offset + 1
         if not lane.items:

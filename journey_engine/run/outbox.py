@@ -16,6 +16,7 @@ from journey_engine.encode.outgoing import OutRecord
 from journey_engine.encode.position import POSITION_KEY, Position, encode_position
 from journey_engine.encode.send_decision import encode_send_decision
 from journey_engine.encode.transition import encode_transition
+from journey_engine.run.merge import Fetched
 from journey_engine.schemas import Schemas
 
 ORIGIN = "__journey.origin."
@@ -44,7 +45,7 @@ class Forward(NamedTuple):
         return (*origin.headers, *ours)
 
 
-def unforwarded(record: Record) -> Record:
+def unforwarded(record: Fetched) -> Fetched:
     """The record as it lay on the wrong partition; any other record as it is."""
     origin = {name: value or b"" for name, value in record.headers if name.startswith(ORIGIN)}
     try:
@@ -102,14 +103,14 @@ class Statistics:
     dropped: Counter[str] = field(default_factory=Counter)
     """What went over a bound and was forgotten (law 6)."""
     timer_lateness: list[int] = field(default_factory=list)
-    """Milliseconds from due to fired, one for each timer."""
+    """Milliseconds from due to decided, one for each timer."""
     marks: int = 0
     forwarded: int = 0
     oversized_states: int = 0
     """States over their bound even after law 6: a fault of ours to be looked at."""
 
-    def count(self, decision: Decision, now: int) -> None:
-        """Add a decision's."""
+    def count(self, decision: Decision, fired_at: int) -> None:
+        """Add a decision's; timers fired at that time."""
         for journey, entry in decision.entries:
             self.entries[journey, entry] += 1
         for transition in decision.transitions:
@@ -123,7 +124,7 @@ class Statistics:
         for what, count in decision.dropped.items():
             self.dropped[what] += count
         for due in decision.timers_fired:
-            self.timer_lateness.append(max(0, now - due))
+            self.timer_lateness.append(max(0, fired_at - due))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import islice
 
 from journey_engine.decode.record import Record
-from journey_engine.run.output import Message, Output
+from journey_engine.run.producers import Output
+from journey_engine.run.producing import Message
 
 BATCH_RECORDS = 5_000
 """Records sent before the next acknowledgement is waited for."""

@@ -19,7 +19,8 @@ from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.outbox import Output, logged_at
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.summary import Summary
-from journey_engine.run.task import Observer, PartitionTask, Wiring
+from journey_engine.run.task import Observer, PartitionTask
+from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
 
 BATCH = 5_000

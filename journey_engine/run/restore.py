@@ -1,70 +1,177 @@
-"""Reading a partition's changelog and ledger back, in bulk, at its takeover (D7).
+"""Reading changelog and ledger back from Kafka, in bulk (D7): `Changelogs` of `producing`.
 
-A plain consumer reads each partition from where its store stands to the high watermark that the
-fetches show; the broker is not asked for an end offset, which the embedded one tells wrongly.
+A plain consumer, `read_committed`, reads each partition from where its store stands to the end
+that the fetches show: the last stable offset, or the high watermark of a broker without
+transactions. The broker is not asked for an end offset, which the embedded one tells wrongly.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
+from journey_engine.run.naming import Names
+from journey_engine.run.producing import ShowRemaining, Sink, UnresolvedError
+from journey_engine.run.restoration import RestorationError
 from journey_engine.run.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 LEDGER_TAIL = 16
 """Ledger records looked at from the end: a flush leaves one for each time it was tried."""
+TOLD_EVERY_S = 3.0
+"""Between two lines of the log that say how far a restore is."""
 _POLL_MS = 200
+_FOLLOWED_AT_ONCE = 500
+"""Records of a copy applied in a row while this process works on other partitions."""
 _FETCH_BYTES = 8 * 1024 * 1024
+_UNKNOWN = -1
+"""In place of an end that no fetch has shown yet."""
 
 
-class Progress(NamedTuple):
-    """How far a restore is: records still to be read by partition."""
+class KafkaChangelogs:
+    """The changelog and the ledger of one app; see `Changelogs`."""
 
-    remaining: Mapping[int, int]
+    def __init__(self, settings: Settings, names: Names) -> None:
+        self._settings = settings
+        self._names = names
+
+    async def restore(self, starts: Mapping[int, int], sink: Sink, progress: ShowRemaining) -> None:
+        """As in `Changelogs`; says in the log how far it is.
+
+        Raises:
+            RestorationError: the changelog is not the one that a store was written behind.
+            UnresolvedError: the broker cannot be read, or shows no end within the request time-out.
+        """
+        topic = self._names.changelog
+        async with _told_as_unresolved(topic), _reader(self._settings) as consumer:
+            await _begin(consumer, topic, starts)
+            told = _Told(topic)
+            try:
+                async for partition, records, remaining in _until_end(consumer, self._settings):
+                    sink(partition, records)
+                    progress(remaining)
+                    told.read(len(records), remaining)
+            except OffsetOutOfRangeError as error:
+                raise await _not_the_same(consumer, error) from error
+            progress(dict.fromkeys(starts, 0))
+            told.end()
+
+    async def follow(self, starts: Mapping[int, int], sink: Sink, progress: ShowRemaining) -> None:
+        """As in `Changelogs`.
+
+        Raises:
+            RestorationError: the changelog is not the one that a store was written behind.
+            UnresolvedError: the broker cannot be read.
+        """
+        topic = self._names.changelog
+        async with _told_as_unresolved(topic), _reader(self._settings) as consumer:
+            await _begin(consumer, topic, starts)
+            try:
+                while True:
+                    await _hand_on(consumer, sink, progress)
+            except OffsetOutOfRangeError as error:
+                raise await _not_the_same(consumer, error) from error
+
+    async def ledger_tails(self, partitions: Sequence[int], sink: Sink) -> None:
+        """As in `Changelogs`.
+
+        Raises:
+            UnresolvedError: the broker cannot be read, or shows no end within the request time-out.
+        """
+        topic = self._names.ledger
+        async with _told_as_unresolved(topic), _reader(self._settings) as consumer:
+            await _begin(consumer, topic, dict.fromkeys(partitions, 0))
+            for tp, end in (await _highwaters(consumer, self._settings)).items():
+                consumer.seek(tp, max(0, end - LEDGER_TAIL))
+            async for partition, records, _ in _until_end(consumer, self._settings):
+                sink(partition, records)
 
 
-Sink = Callable[[int, Sequence[Any]], None]
-"""Takes a partition's next records, in order."""
-
-
-async def read_to_end(
-    settings: Settings,
-    topic: str,
-    starts: Mapping[int, int],
-    sink: Sink,
-    progress: Callable[[Progress], None] | None = None,
-) -> None:
-    """Hand `sink` each partition's records from its start to the high watermark.
+async def unread(settings: Settings, topic: str, starts: Mapping[int, int]) -> int:
+    """How many records lie in these partitions from these offsets on.
 
     Raises:
+        OffsetOutOfRangeError: a partition ends before its offset.
         KafkaError: the broker cannot be read.
         TimeoutError: it shows no end within the request time-out.
     """
+    count = 0
     async with _reader(settings) as consumer:
-        await _begin(consumer, topic, starts)
-        async for partition, records, remaining in _until_end(consumer, settings):
-            sink(partition, records)
-            if progress is not None:
-                progress(Progress(remaining))
+        first = await consumer.beginning_offsets([TopicPartition(topic, p) for p in starts])
+        begins = {tp.partition: max(at, starts[tp.partition]) for tp, at in first.items()}
+        await _begin(consumer, topic, begins)
+        async for _, records, _ in _until_end(consumer, settings):
+            count += len(records)
+    return count
 
 
-async def read_tail(settings: Settings, topic: str, partitions: Sequence[int], sink: Sink) -> None:
-    """Hand `sink` the last `LEDGER_TAIL` records of each partition.
+@asynccontextmanager
+async def _told_as_unresolved(topic: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except (KafkaError, TimeoutError) as error:
+        raise UnresolvedError(f"{topic} cannot be read: {error!r}") from error
 
-    Raises:
-        KafkaError: the broker cannot be read.
-        TimeoutError: it shows no end within the request time-out.
-    """
-    async with _reader(settings) as consumer:
-        await _begin(consumer, topic, dict.fromkeys(partitions, 0))
-        ends = await _highwaters(consumer, settings)
-        for tp, end in ends.items():
-            consumer.seek(tp, max(0, end - LEDGER_TAIL))
-        async for partition, records, _ in _until_end(consumer, settings):
-            sink(partition, records)
+
+async def _hand_on(consumer: AIOKafkaConsumer, sink: Sink, progress: ShowRemaining) -> None:
+    polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_FOLLOWED_AT_ONCE)
+    for tp, records in polled.items():
+        sink(tp.partition, records)
+    progress(await _remaining(consumer))
+    await asyncio.sleep(0)  # records at hand are handed out without a pause
+
+
+class _Told:
+    """What the log says of a restore."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._begun = self._next = time.monotonic()
+        self._next += TOLD_EVERY_S
+        self._records = 0
+
+    def read(self, records: int, remaining: Mapping[int, int]) -> None:
+        self._records += records
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + TOLD_EVERY_S
+            log.info(
+                "restoring",
+                topic=self._topic,
+                remaining=sum(count for count in remaining.values() if count != _UNKNOWN),
+                records_per_s=round(self._records / (now - self._begun)),
+            )
+
+    def end(self) -> None:
+        seconds = round(time.monotonic() - self._begun, 3)
+        log.info("restored", topic=self._topic, records=self._records, seconds=seconds)
+
+
+async def _not_the_same(
+    consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError
+) -> RestorationError:
+    """What to do about a changelog that does not have the offset of a store."""
+    tp, offset = next(iter(error.args[0].items()))
+    first = (await consumer.beginning_offsets([tp]))[tp]
+    place = f"{tp.topic}, partition {tp.partition}"
+    if offset < first:
+        return RestorationError(
+            f"{place}, begins at offset {first}, and the store of this worker stands at {offset}: "
+            "what lay between was deleted, though only compaction may. To go on with what the "
+            "topic holds, delete the store's directory (data_dir)."
+        )
+    return RestorationError(
+        f"{place}, ends before offset {offset}, where the store of this worker stands: the topic "
+        "was deleted and made anew, or it lost its end. The store may be the only copy of the "
+        "states left. To go on with what the topic holds, delete the store's directory (data_dir)."
+    )
 
 
 @asynccontextmanager
@@ -73,7 +180,7 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         **settings.clients(),
         group_id=None,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",
         isolation_level="read_committed",
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
@@ -112,9 +219,9 @@ async def _highwaters(
 async def _until_end(
     consumer: AIOKafkaConsumer, settings: Settings
 ) -> AsyncIterator[tuple[int, Sequence[Any], Mapping[int, int]]]:
-    """Yield records by partition until each position is at the high watermark."""
+    """Yield records by partition until each position is at the end."""
     deadline = time.monotonic() + settings.request_timeout_s
-    remaining: dict[int, int] = {tp.partition: -1 for tp in consumer.assignment()}
+    remaining: dict[int, int] = {tp.partition: _UNKNOWN for tp in consumer.assignment()}
     while any(remaining.values()):
         polled = await consumer.getmany(timeout_ms=_POLL_MS)
         if polled:
@@ -123,9 +230,24 @@ async def _until_end(
             raise TimeoutError(
                 f"no records of partitions {sorted(p for p, n in remaining.items() if n)}"
             )
-        for tp in consumer.assignment():
-            end = consumer.highwater(tp)
-            if end is not None:
-                remaining[tp.partition] = max(0, end - await consumer.position(tp))
+        remaining |= await _remaining(consumer)
         for tp, records in polled.items():
             yield tp.partition, records, remaining
+
+
+async def _remaining(consumer: AIOKafkaConsumer) -> Mapping[int, int]:
+    """How far each partition is from its end, where a fetch has shown that."""
+    ends = {tp: _end(consumer, tp) for tp in consumer.assignment()}
+    return {
+        tp.partition: max(0, end - await consumer.position(tp))
+        for tp, end in ends.items()
+        if end is not None
+    }
+
+
+def _end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
+    stable: int | None = consumer.last_stable_offset(tp)
+    if stable is None or stable < 0:
+        highwater: int | None = consumer.highwater(tp)
+        return highwater
+    return stable

@@ -32,10 +32,22 @@ class ClockKind(StrEnum):
 
 
 class StoreKind(StrEnum):
-    """Where customers' states are kept between flushes."""
+    """Where customers' states are kept between flushes: read from memory with a copy on disk, read
+    from disk, or in memory alone.
+    """
 
     MEMORY = "memory"
-    ROCKSDB = "rocksdb"
+    DISK = "disk"
+    VOLATILE = "volatile"
+
+
+class Guarantee(StrEnum):
+    """What a `read_committed` consumer of the outputs may count on (D3)."""
+
+    AUTO = "auto"
+    """The most that the broker can do."""
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
 
 
 class Security(NamedTuple):
@@ -62,11 +74,22 @@ class Settings(BaseSettings):
     """The consumer group's name, and the first part of changelog, inbox and ledger."""
     brokers: Annotated[tuple[str, ...], NoDecode] = ("localhost:9092",)
     topic_prefix: str = Field("", pattern=r"^[a-z0-9._-]*$")
+    group_instance_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
+    """Who this worker is in its group, the same at each start and nobody else's: one that is back
+    within `session_timeout_s` goes on with its partitions, and the others notice nothing (KIP-345).
+    A stop then does not leave the group either.
+    """
+    standbys: int = Field(0, ge=0, le=3)
+    """How many other workers keep a copy of each partition's state, to take it over at once."""
     topologies: Path = Path("topologies")
     schemas: Path = Path("schemas")
 
     clock: ClockKind = ClockKind.WALL
     store: StoreKind = StoreKind.MEMORY
+    store_memory_mib: int = Field(256, ge=16)
+    """What RocksDB may take for all partitions of this process: blocks read, writes not on disk."""
+    cached_states: int = Field(10_000, ge=0)
+    """Decoded states that each partition keeps; one takes about 3 KB."""
     data_dir: Path = Path("var/worker")
 
     web_host: str = "127.0.0.1"
@@ -74,9 +97,16 @@ class Settings(BaseSettings):
     web_port: int = Field(6066, ge=1, le=65535)
 
     commit_interval_ms: int = Field(100, ge=1, le=60_000)
+    """How long a partition's work may wait for its commit; one without work commits nothing."""
     commit_records: int = Field(5_000, ge=1, le=20_000)
-    """A flush begins at this many inputs of a worker, though the interval is not over. Its ledger
-    record must fit into a batch: each input may take 40 bytes of it.
+    """A commit begins at this many inputs of a partition, though the interval is not over; with so
+    many more the partition waits for the commit under way. The ledger record must fit into a batch:
+    an input takes 3 to 8 bytes of it, 30 at the very most.
+    """
+    guarantee: Guarantee = Guarantee.AUTO
+    transaction_timeout_s: float = Field(20.0, ge=1, le=900)
+    """After it the broker aborts a transaction whose worker is gone; until then its outputs hold up
+    `read_committed` readers, unless another worker takes the partition over.
     """
     merge_idle_ms: int = Field(100, ge=0, le=60_000)
     buffer_records: int = Field(2_000, ge=100)
@@ -86,7 +116,7 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(6.0, ge=1)
     request_timeout_s: float = Field(40.0, ge=1)
     """How long the broker may take to answer; a write that it has not acknowledged by then,
-    retries included, ends the worker.
+    retries included, has failed: the partition recovers, at least once the worker ends.
     """
     stop_timeout_s: float = Field(20.0, ge=1)
     """How long a stop may take in all; then the process ends with 1, unflushed."""

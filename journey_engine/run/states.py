@@ -1,26 +1,26 @@
 """The customers' states of one partition, written behind the changelog (D3, D6).
 
 What changed is kept decoded: `put` since the last flush was taken, and beside it what that flush
-carries until it is confirmed. Only then does the store get it. `load` forgets both. The timer
-index follows every change.
+carries until it is confirmed. Only then does the store get it. `load` forgets both. The timers
+follow every change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from journey_engine.decide.state import EMPTY, CustomerState, next_due
-from journey_engine.encode.state import decode_state, encode_state, header_due
+from journey_engine.encode.state import decode_state, encode_state
 from journey_engine.run.store import Store
-from journey_engine.run.timers import TimerIndex
+from journey_engine.run.timers import TimerIndex, Timers
 
 CACHED_STATES = 10_000
 """Decoded states kept beyond those that wait for a flush."""
 
 
 class States:
-    """Reads through to the store; `timers` is the partition's index."""
+    """Reads through to the store; `timers` says who of the partition is due."""
 
     def __init__(self, store: Store, cached: int = CACHED_STATES) -> None:
-        self.timers = TimerIndex()
+        self.timers: Timers = TimerIndex()
         self._store = store
         self._cached = cached
         self._cache: dict[str, CustomerState] = {}
@@ -28,11 +28,11 @@ class States:
         self._in_flight: dict[str, CustomerState] = {}
 
     def load(self) -> None:
-        """Index the timers of all that the store holds, from the states' headers alone."""
+        """Begin with what the store holds; no state is decoded."""
         self._cache.clear()
         self._changed.clear()
         self._in_flight.clear()
-        self.timers.rebuild((key, header_due(data)) for key, data in self._store.states())
+        self.timers = self._store.timers(self._unwritten)
 
     def get(self, key: str) -> CustomerState:
         """The customer's state; `EMPTY` for one never seen."""
@@ -73,6 +73,10 @@ class States:
         for key, state in self._in_flight.items():
             self._keep(key, state)
         self._in_flight = {}
+
+    def _unwritten(self) -> Iterator[tuple[str, int | None]]:
+        for key, state in (self._in_flight | self._changed).items():
+            yield key, next_due(state)
 
     def _keep(self, key: str, state: CustomerState) -> None:
         self._cache.pop(key, None)

@@ -9,8 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from journey_engine.encode import position
+from journey_engine.encode.state import header_due
+from journey_engine.run.timers import TimerIndex, Timers, Unwritten
 
 POSITION_KEY = position.POSITION_KEY.decode()
+
+
+class StoreError(Exception):
+    """A store cannot be used; the message says why and what to do."""
 
 
 class Store(Protocol):
@@ -30,6 +36,10 @@ class Store(Protocol):
 
     def states(self) -> Iterator[tuple[str, bytes]]:
         """Every state; the position record is not among them."""
+        ...
+
+    def timers(self, unwritten: Unwritten) -> Timers:
+        """The timers of all that the store holds now; `unwritten` is what is decided beyond it."""
         ...
 
     def wipe(self) -> None:
@@ -68,6 +78,10 @@ class MemoryStore:
     def states(self) -> Iterator[tuple[str, bytes]]:
         """As in `Store`."""
         return (item for item in self._values.items() if item[0] != POSITION_KEY)
+
+    def timers(self, unwritten: Unwritten) -> Timers:  # noqa: ARG002 - all in memory, all set
+        """As in `Store`; found by one look at all states' headers."""
+        return TimerIndex.of((key, header_due(data)) for key, data in self.states())
 
     def wipe(self) -> None:
         """As in `Store`."""

@@ -17,8 +17,8 @@ async def tail(
 ) -> AsyncIterator[Record]:
     """Yield the records of all partitions, in order within each.
 
-    Without `follow` it ends when each partition was read to the high watermark that the fetches
-    show; with it, it goes on until the caller stops.
+    Without `follow` it ends when each partition was read to the last stable offset that the fetches
+    show: an open transaction is not waited for. With it, it goes on until the caller stops.
 
     Raises:
         KafkaError: the broker cannot be read.
@@ -49,7 +49,7 @@ async def tail(
 
 async def _at_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> bool:
     for place in places:
-        end = consumer.highwater(place)
+        end = consumer.last_stable_offset(place)
         if end is None or await consumer.position(place) < end:
             return False
     return True

@@ -6,31 +6,35 @@ The worker and `replay` drive the same task:
     step(wall_now, budget)      take inputs and fire timers in order, decide, collect
     take_flush() -> Flush       the ledger entry, the outputs, the changelog
     confirm(flush, offset)      all of it is acknowledged: write the store
-    abort()                     something was not: back to the store, then take the same run again
+    restored()                  something was not: back to what the store holds
 
 and at start `restore`, `restored` and, where the ledger is ahead of the position, `prescribe`.
 """
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.decision import Decision
 from journey_engine.decide.event import Event, Input, TimersDue, state_key
 from journey_engine.decide.state import EMPTY, STATE_BYTES_MAX, next_due
-from journey_engine.decode.decode import Mark, NeedSchema, Reader, Rejected, Skipped, decode
+from journey_engine.decode.decode import Mark, NeedSchema, Rejected, Skipped, decode
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
-from journey_engine.define.plan import Plan
 from journey_engine.encode.deadletter import Failure
 from journey_engine.encode.ledger import LedgerEntry, Run, Tick
 from journey_engine.encode.position import Position, decode_position, encode_position
 from journey_engine.errors import DeadLetterCode
 from journey_engine.run.clock import Clock
 from journey_engine.run.ledger import Notes, Prescription
-from journey_engine.run.merge import DEFAULT_BUFFERS, NEVER, BufferLimits, Item, Merge
+from journey_engine.run.merge import (
+    NEVER,
+    Fetched,
+    Item,
+    Merge,
+    size,
+)
 from journey_engine.run.outbox import (
     DeadLetter,
     Flush,
@@ -40,8 +44,9 @@ from journey_engine.run.outbox import (
     unforwarded,
 )
 from journey_engine.run.restoration import Restoration
-from journey_engine.run.states import CACHED_STATES, States
+from journey_engine.run.states import States
 from journey_engine.run.store import POSITION_KEY, Store
+from journey_engine.run.wiring import Wiring
 
 SKIPPED = "SKIPPED"
 TURN = 64
@@ -49,19 +54,6 @@ TURN = 64
 
 Observer = Callable[[Input, int, Decision], None]
 """Is shown each input, its `now` and its decision."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What all partitions of a worker share. `inbox` None: there is none (replay)."""
-
-    plan: Plan
-    reader: Reader
-    inputs: tuple[str, ...]
-    inbox: str | None
-    partitions: int
-    buffers: BufferLimits = DEFAULT_BUFFERS
-    cached_states: int = CACHED_STATES
 
 
 class Progress(NamedTuple):
@@ -76,7 +68,10 @@ class Progress(NamedTuple):
 
 
 class PartitionTask:
-    """The states, timers, clock, lanes and open flush of one partition."""
+    """The states, timers, clock, lanes and open flush of one partition.
+
+    With a store that holds something it works from `restored` on: its timers are looked up once.
+    """
 
     def __init__(
         self,
@@ -97,12 +92,12 @@ class PartitionTask:
         self._restoration = Restoration(store)
         self._position: Position | None = None
         self._in_flight: Flush | None = None
-        self._prescribed: LedgerEntry | None = None
         self._prescription: Prescription | None = None
         self._flush_now = False
         self._turn = 0
         self._begin()
-        self.restored()
+        if store.changelog_offset() is None:
+            self.restored()
 
     @property
     def position(self) -> Position | None:
@@ -115,7 +110,7 @@ class PartitionTask:
         return self._prescription is not None
 
     def positions(self) -> Mapping[str, int]:
-        """The next offset of each topic to be fetched after `restored` or `abort`."""
+        """The next offset of each topic to be fetched after `restored` or `rewind`."""
         return self._merge.offsets()
 
     def reached(self) -> int:
@@ -140,14 +135,18 @@ class PartitionTask:
     def feed(
         self,
         topic: str,
-        records: Iterable[Record],
+        records: Iterable[Fetched],
         end: int | None = None,
         position: int | None = None,
+        asked_at: int | None = None,
     ) -> None:
         """Buffer what was fetched, in offset order; records already here are passed over.
 
-        `end` is the high watermark, `position` the next offset to fetch where it is not the one
-        after the last record; both matter to the wall clock. May be called without records.
+        `end` is the offset after the last record that can be read, `position` the next one to
+        fetch where it is not the one after the last record, `asked_at` the wall time of the answer
+        that told of `end` where it is not that of the next step: what was appended later is not
+        known, so no timer may overtake it. All matter to the wall clock only. May be called
+        without records.
         """
         lane = self._merge.lanes[topic]
         tail = lane.tail
@@ -161,7 +160,7 @@ class PartitionTask:
             items.append(Item(tail, topic, record.offset, content, original))
             fetched = record.offset + 1
         self._merge.put(items)
-        self._merge.fetched(topic, position if position is not None else fetched, end)
+        self._merge.fetched(topic, position if position is not None else fetched, end, asked_at)
 
     def step(self, wall_now: int, budget: int) -> Progress:
         """Take inputs and fire timers, at most `budget` of both together."""
@@ -170,7 +169,7 @@ class PartitionTask:
         if self._prescription is not None:
             return self._retake(self._prescription, budget)
         taken = fired = 0
-        while taken + fired < budget:
+        while taken + fired < budget and not self._flush_now:
             item = self.clock.ready(self._merge, wall_now)
             limit = self.clock.limit(self._merge, item, wall_now)
             self._turn = (self._turn + 1) % (2 * TURN)
@@ -182,7 +181,7 @@ class PartitionTask:
                 self._merge.take(item)
                 self._take(item, self.clock.taken(self._merge, item, wall_now))
                 taken += 1
-        return Progress(taken, fired, flush_now=False)
+        return Progress(taken, fired, self._flush_now)
 
     def _retake(self, prescription: Prescription, budget: int) -> Progress:
         """Follow the ledger, whatever else is in the lanes."""
@@ -212,8 +211,8 @@ class PartitionTask:
         return Progress(taken, fired, self._flush_now)
 
     def _decode(
-        self, topic: str, record: Record
-    ) -> tuple[Event | Skipped | Mark | Rejected, Record]:
+        self, topic: str, record: Fetched
+    ) -> tuple[Event | Skipped | Mark | Rejected, Fetched]:
         original = unforwarded(record) if topic == self._wiring.inbox else record
         content = decode(original, self._wiring.reader)
         if isinstance(content, NeedSchema):
@@ -223,6 +222,9 @@ class PartitionTask:
 
     def _take(self, item: Item, now: int) -> None:
         self._notes.took(item, self.clock.noted(now, item))
+        self._bytes += size(item.record)
+        if self._bytes >= self._wiring.buffers.bytes and self._prescription is None:
+            self._flush_now = True
         content = item.content
         if isinstance(content, Event):
             self._event(item, content, now)
@@ -277,10 +279,10 @@ class PartitionTask:
         self._outputs += decision.commands
         self._outputs += decision.transitions
         self._outputs += decision.sends
-        self._statistics.count(decision, now)
+        self._statistics.count(decision, self.clock.fired_at(now))
 
     def _dead_letter(
-        self, record: Record, code: DeadLetterCode, message: str, stage: str, now: int
+        self, record: Fetched, code: DeadLetterCode, message: str, stage: str, now: int
     ) -> None:
         self._statistics.dead_letters[code] += 1
         self._outputs.append(DeadLetter(record, Failure(code, message, stage, max(now, 0))))
@@ -289,11 +291,11 @@ class PartitionTask:
         """All that was done since the last flush; None where there is nothing, or where a
         prescribed run has not come to its end: its flush must be the same as before.
 
-        One flush at a time: the last one must be confirmed or aborted before. Work may go on
-        meanwhile.
+        One flush at a time: the last one must be confirmed before, or forgotten by `restored`.
+        Work may go on meanwhile.
         """
         if self._in_flight is not None:
-            raise RuntimeError("a flush is in flight: confirm or abort it first")
+            raise RuntimeError("a flush is in flight: confirm it first")
         if self._prescription is not None:
             return None
         if not self._notes:
@@ -328,24 +330,13 @@ class PartitionTask:
         self._states.confirm({**flush.changes, POSITION_KEY: position}, changelog_offset)
         self._position = flush.position
         self._in_flight = None
-        self._prescribed = None
-
-    def abort(self) -> None:
-        """Forget all that is not confirmed. What a flush had taken is taken again just so.
-
-        The fetch must be sought to `positions()`.
-        """
-        again = self._prescribed if self._in_flight is None else self._in_flight.ledger
-        self._in_flight = None
-        self.restored()
-        if again is not None:
-            self.prescribe(again)
 
     def _begin(self) -> None:
         self._notes = Notes()
         self._outputs: list[Output] = []
         self._forwards: list[Forward] = []
         self._statistics = Statistics()
+        self._bytes = 0
         self._flush_now = False
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -359,13 +350,20 @@ class PartitionTask:
         self._states.load()
         data = self._store.get(POSITION_KEY)
         self._position = None if data is None else decode_position(data)
-        self._prescribed = self._prescription = None
+        self._in_flight = self._prescription = None
         if self._position is None:
-            self.clock.now = NEVER
+            self.clock.resume(NEVER)
             self._merge.resume({}, {})
         else:
-            self.clock.now = self._position.clock
+            self.clock.resume(self._position.clock)
             self._merge.resume(self._position.next_offsets, self._position.merge_times)
+
+    def rewind(self) -> None:
+        """Everything taken was flushed: forget what was fetched and not taken; the fetch must be
+        sought to `positions()`.
+        """
+        self.clock.resume(NEVER if self._position is None else self._position.clock)
+        self._merge.resume(self._merge.offsets(), self._merge.bounds())
 
     def prescribe(self, entry: LedgerEntry) -> None:
         """Take exactly this run before anything else; call it after `restored`.
@@ -373,5 +371,4 @@ class PartitionTask:
         An entry that is not the one after the position is passed over: its flush is done.
         """
         if entry.flush == (1 if self._position is None else self._position.flush + 1):
-            self._prescribed = entry
             self._prescription = Prescription(entry)

@@ -1,20 +1,99 @@
 """The due times of a partition's customers, in order (D4).
 
-The states hold the timers; this index only says whose turn it is. Entries lie in lists by the
-hour, which become a heap when their hour comes: inserting costs an append. An entry is a hint: a
-customer has at most one that counts, and moving a due time later leaves it where it is; when its
-turn comes it is put back at the time that holds then. So a wait restarted a thousand times is
-still one entry.
+The states hold the timers; an index only says whose turn it is. Times are milliseconds.
 """
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
+from typing import Protocol
 
 HOUR_MS = 3_600_000
+WINDOW = 10_000
+"""Entries that `StoredTimers` reads at a time."""
+
+Entry = tuple[int, str]
+"""A due time and the state key."""
+FIRST: Entry = (-sys.maxsize, "")
+LAST: Entry = (sys.maxsize + 1, "")
+"""After every entry and every limit: nothing is read from there."""
+
+Unwritten = Callable[[], Iterable[tuple[str, int | None]]]
+"""The customers whose states wait to be written to the store, with their due times as they are."""
+Read = Callable[[Entry, int], Sequence[Entry]]
+"""The store's entries from one onwards, in order, at most so many."""
+
+
+class Timers(Protocol):
+    """Who is due next."""
+
+    def set(self, key: str, due: int | None) -> None:
+        """Say when the customer is due next; None for never."""
+        ...
+
+    def pop(self, limit: int) -> Entry | None:
+        """Take out the first (due, key) due at or before `limit`; None when there is none.
+
+        The customer comes back only by `set`.
+        """
+        ...
+
+
+class StoredTimers:
+    """The timers of a store that keeps them in order: the next ones in memory, no more.
+
+    `_near` holds all entries before `_end`. An entry of the store does not count while its
+    customer's state waits to be written: that state's due time does.
+    """
+
+    def __init__(self, read: Read, unwritten: Unwritten, window: int = WINDOW) -> None:
+        self._read = read
+        self._unwritten = unwritten
+        self._window = window
+        self._near = TimerIndex()
+        self._end = FIRST
+        self._most = window
+
+    def set(self, key: str, due: int | None) -> None:
+        """As in `Timers`."""
+        near = due is not None and (due, key) < self._end
+        self._near.set(key, due if near else None)
+        if self._near.hinted > self._most:
+            self._near = TimerIndex()
+            self._load(FIRST)
+
+    def pop(self, limit: int) -> Entry | None:
+        """As in `Timers`."""
+        while (entry := self._near.pop(limit)) is None:
+            if self._end[0] > limit:
+                return None
+            self._load(self._end)
+        return entry
+
+    def _load(self, first: Entry) -> None:
+        stored = self._read(first, self._window)
+        waiting = dict(self._unwritten())
+        self._end = LAST
+        if len(stored) == self._window:
+            due, key = stored[-1]
+            self._end = (due, key + "\0")
+        for due, key in stored:
+            if key not in waiting:
+                self._near.set(key, due)
+        for key, set_to in waiting.items():
+            if set_to is not None and first <= (set_to, key) < self._end:
+                self._near.set(key, set_to)
+        self._most = self._near.hinted + self._window
 
 
 class TimerIndex:
-    """Next due time by state key. Times are milliseconds."""
+    """All timers in memory.
+
+    Entries lie in lists by the hour, which become a heap when their hour comes: inserting costs an
+    append. An entry is a hint: a customer has at most one that counts, and moving a due time later
+    leaves it where it is; when its turn comes it is put back at the time that holds then. So a wait
+    restarted a thousand times is still one entry.
+    """
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
@@ -24,22 +103,35 @@ class TimerIndex:
         self._open: list[tuple[int, str]] = []
         self._open_hour: int | None = None
 
+    @classmethod
+    def of(cls, dues: Iterable[tuple[str, int | None]]) -> "TimerIndex":
+        """The index of these customers, each given once."""
+        index = cls()
+        buckets: dict[int, list[Entry]] = {}
+        for key, due in dues:
+            if due is not None:
+                index._due[key] = due
+                hour = due // HOUR_MS
+                bucket = buckets.get(hour)
+                if bucket is None:
+                    bucket = buckets[hour] = []
+                bucket.append((due, key))
+        index._hints = dict(index._due)
+        index._buckets = buckets
+        index._hours = list(buckets)
+        heapify(index._hours)
+        return index
+
     def __len__(self) -> int:
         return len(self._due)
 
-    def rebuild(self, dues: Iterable[tuple[str, int | None]]) -> None:
-        """Forget everything and index these instead."""
-        self._due.clear()
-        self._hints.clear()
-        self._hours.clear()
-        self._buckets.clear()
-        self._open.clear()
-        self._open_hour = None
-        for key, due in dues:
-            self.set(key, due)
+    @property
+    def hinted(self) -> int:
+        """How many customers have an entry, whether it counts or not: what the index takes up."""
+        return len(self._hints)
 
     def set(self, key: str, due: int | None) -> None:
-        """Say when the customer is due next; None for never."""
+        """As in `Timers`."""
         if due is None:
             self._due.pop(key, None)
             return
@@ -49,10 +141,7 @@ class TimerIndex:
             self._insert(due, key)
 
     def pop(self, limit: int) -> tuple[int, str] | None:
-        """Take out the first (due, key) due at or before `limit`; None when there is none.
-
-        The customer comes back only by `set`.
-        """
+        """As in `Timers`."""
         while (entry := self._first(limit)) is not None:
             heappop(self._open)
             hinted, key = entry

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.errors import TopicAlreadyExistsError as AlreadyExists
 
 from journey_engine.define.topics import Topics, TopicSpec
@@ -150,9 +156,37 @@ async def check_topics(settings: Settings, topics: Topics) -> None:
         raise TopicsError(
             "topics are not as topics.yaml declares them:\n  "
             + "\n  ".join(faults)
-            + "\n`journey-engine topics create` makes the missing ones; the number of partitions "
-            "of a topic in use cannot be changed without moving its data."
+            + "\n`journey-engine topics create` makes the missing ones. To change the number of "
+            "partitions of an app that has states, move them: `journey-engine repartition`."
         )
+
+
+async def partitions_of(settings: Settings, topic: str) -> int:
+    """How many partitions a topic has.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+    """
+    async with _admin(settings) as admin:
+        (described,) = await admin.describe_topics([topic])
+    return len(described["partitions"])
+
+
+async def members(settings: Settings) -> int:
+    """How many members the app's consumer group has; 0 of one that is not there.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+        TimeoutError: none is ready to tell within the request time-out.
+    """
+    async with _admin(settings) as admin, asyncio.timeout(settings.request_timeout_s):
+        while True:
+            try:
+                answers = await admin.describe_consumer_groups([settings.app_id])
+            except GroupCoordinatorNotAvailableError:  # a new broker makes its groups' topic first
+                await asyncio.sleep(0.2)
+                continue
+            return sum(len(group[5]) for answer in answers for group in answer.groups)
 
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: frozenset[str]) -> None:

@@ -27,12 +27,13 @@ RECORD_WITHIN_S = 2.0
 class End(NamedTuple):
     """What the last answer to a fetch said of a partition.
 
-    `position` is the next offset to be handed out, `highwater` the offset after its last record,
-    `asked_at` the broker's answer in milliseconds since the epoch.
+    `position` is the next offset to be handed out, `stable` the one after the last record that is
+    committed (the last stable offset), `asked_at` the broker's answer in milliseconds since the
+    epoch.
     """
 
     position: int
-    highwater: int
+    stable: int
     asked_at: int
 
 
@@ -40,10 +41,10 @@ class Plane(Protocol):
     """What the transport drives: see `journey_engine.run.worker.Worker`."""
 
     async def drive(self, consumer: "BatchConsumer") -> None:
-        """Poll, work and flush until the worker stops."""
+        """Poll, work and commit until the worker stops."""
 
     async def release(self, *, flush: bool = True) -> None:
-        """Let all partitions go, flushed while they are still ours."""
+        """Let all partitions go, after a last commit while they are still ours."""
 
 
 class BatchThread(AIOKafkaConsumerThread):
@@ -56,6 +57,8 @@ class BatchThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust fixes 1.5 s: an idle topic's long poll would delay a busy one after each seek.
         consumer._fetch_max_wait_ms = self.app.settings.fetch_max_wait_ms  # noqa: SLF001 - no setting for it
+        # The inbox is written in transactions; Faust reads uncommitted unless it has its own.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - as above
         return consumer
 
     def verify_event_path(self, now: float, tp: TP) -> None:
@@ -68,9 +71,19 @@ class BatchThread(AIOKafkaConsumerThread):
         if assignment is None or tp not in assignment.tps:
             return None
         state = assignment.state_value(tp)
-        if state.highwater is None or not state.has_valid_position:
+        if state.lso is None or not state.has_valid_position:
             return None
-        return End(state.position, state.highwater, int(state.timestamp))
+        # The time first: aiokafka's thread may be noting another answer, the end before the time,
+        # and an old end with a new time would hide the records between.
+        asked_at = int(state.timestamp)
+        return End(state.position, state.lso, asked_at)
+
+    async def rejoin(self) -> None:
+        """Have the group assign anew."""
+        await self.call_thread(self._rejoin)
+
+    async def _rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001 - no accessor
 
     def generation(self) -> int:
         """The group's generation as this member knows it; -1 once the group has put it out."""
@@ -120,6 +133,10 @@ class BatchConsumer(Consumer):
     mundane_level = "debug"
     _thread: BatchThread
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's own
+        super().__init__(*arguments, **options)
+        self._polling = asyncio.Lock()
+
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -144,10 +161,18 @@ class BatchConsumer(Consumer):
         if not self.flow_active or not active:
             await asyncio.sleep(timeout_s or 0.001)
             return {}
-        records: Mapping[TP, list[Any]] = await self._getmany(active, timeout_s)
+        async with self._polling:
+            records: Mapping[TP, list[Any]] = await self._getmany(active, timeout_s)
         if self._is_stale(generation):
             return {}  # they belong to an assignment that is gone; the next begins with a seek
         return records
+
+    async def seek_between_polls(self, offsets: Mapping[TP, int]) -> None:
+        """Seek when no poll is under way: one that began before would take records from behind the
+        seek, and they are dropped.
+        """
+        async with self._polling:
+            await self.seek_wait(offsets)
 
     def _is_stale(self, generation: int) -> bool:
         return not self.flow_active or generation != self.app.consumer_generation_id

@@ -1,36 +1,24 @@
-"""The data plane: one loop that polls, works and flushes for all partitions of this process.
-
-At-least-once, in the order that lets a start after any crash go on without a loss (D3): ledger
-acknowledged, outputs acknowledged, changelog acknowledged (its last record is the position),
-store written, group offsets last and only for lag tools.
+"""The data plane: one loop that polls and works for all partitions of this process, and beside it
+the commits, each partition's its own (D3).
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from journey_engine.decode.record import Record
-from journey_engine.encode.deadletter import Failure, encode_deadletter, record_bytes
-from journey_engine.encode.ledger import encode_ledger
-from journey_engine.encode.outgoing import OutRecord
-from journey_engine.errors import DeadLetterCode
 from journey_engine.run.app import whole_partitions
 from journey_engine.run.clock import wall_ms
-from journey_engine.run.naming import Names
-from journey_engine.run.opening import Opening
-from journey_engine.run.outbox import Flush, Forward, encode_output, logged_at
-from journey_engine.run.output import Message, Output
-from journey_engine.run.settings import Settings
-from journey_engine.run.task import PartitionTask
-from journey_engine.schemas import Schemas
+from journey_engine.run.partition import Partition, Parts, open_together
+from journey_engine.run.producing import FencedError, UnresolvedError
+from journey_engine.run.standby import Standbys
+from journey_engine.run.together import together
 
 if TYPE_CHECKING:
-    from journey_engine.observe.metrics import Metrics
     from journey_engine.run.transport import BatchConsumer, End
 
 log = structlog.get_logger(__name__)
@@ -39,44 +27,52 @@ TICK_S = 0.02
 """How long an idle poll waits: the most by which a timer is late for it."""
 STEP_BUDGET = 500
 """Inputs and timers of a partition taken before the event loop gets its turn."""
-
+RELEASE_WITHIN_S = 10.0
+"""How long the group waits for the last commits; what is not committed then, others take again."""
+OPENING_ATTEMPTS = 3
+"""So often an assignment is opened while the broker fails us."""
 
 Earliest = Callable[[Sequence[TP]], Awaitable[Mapping[TP, int]]]
 """Asks the broker for the first offsets that it still has."""
+Offsets = dict[tuple[str, int], int]
+"""By topic and partition the group's next offset."""
 
 
 class PositionError(Exception):
     """A topic is not the one that was read before; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a worker is made of."""
-
-    settings: Settings
-    names: Names
-    schemas: Schemas
-    output: Output
-    opening: Opening
-    metrics: "Metrics"
-    deadletter_bytes_max: int
-    """The largest record that the dead letters' topic takes."""
-
-
 class Worker:
-    """Drives the tasks of the partitions that the group gave to this process."""
+    """Drives the partitions that the group gave to this process.
 
-    def __init__(self, parts: Parts) -> None:
+    `noted` are the group offsets that at-least-once leaves to be recorded here.
+    """
+
+    def __init__(self, parts: Parts, noted: Offsets) -> None:
         self._parts = parts
-        self._tasks: dict[int, PartitionTask] = {}
+        self._names = parts.encoding.names
+        self._metrics = parts.encoding.metrics
+        self._kept: dict[int, Partition] = {}
+        """Those that run, warm ones that may come back, and copies of others' partitions."""
+        self._running: dict[int, Partition] = {}
+        self._standbys = Standbys(parts.seams.changelogs, self._metrics)
+        self._work: dict[int, asyncio.Task[None]] = {}
+        """By partition the commit or the recovery under way."""
+        self._recovered: list[tuple[Partition, Mapping[TP, int]]] = []
+        """With the first offsets that the broker has."""
         self._lock = asyncio.Lock()
+        self._taking = asyncio.Lock()
+        self._assignment = 0
         self._stopping = False
         self._paused: set[TP] = set()
-        self._recorded: dict[TP, int] = {}
-        self._unrecorded: dict[TP, int] = {}
-        self._from: Mapping[TP, int] = {}
+        self._from: dict[TP, int] = {}
         self._taken = False
         self._lacking: dict[int, list[str]] = {}
+        self._asked_anew = False
+        self._fenced: set[int] = set()
+        self._noted = noted
+        self._recording: asyncio.Task[None] | None = None
+        self._record_at = 0.0
         self.beat = time.monotonic()
         """When the loop last came round; liveness looks at it."""
 
@@ -87,39 +83,84 @@ class Worker:
         if self._lacking:
             lacking = (f"{p} lacks {', '.join(topics)}" for p, topics in self._lacking.items())
             return f"partitions held in part: {'; '.join(lacking)}"
-        return None
+        if self._fenced:
+            return f"partitions that another owner has taken: {sorted(self._fenced)}"
+        recovering = sorted(n for n, partition in self._running.items() if not partition.running)
+        return f"partitions that recover: {recovering}" if recovering else None
 
     @property
     def partitions(self) -> list[int]:
         """The partitions that run here."""
-        return sorted(self._tasks)
+        return sorted(self._running)
 
-    async def take(self, assigned: frozenset[TP], earliest: Earliest) -> Mapping[TP, int]:
-        """Restore the partitions of an assignment; from where to read each input."""
-        names = self._parts.names
-        topics = (*names.read, names.changelog)
-        partitions = whole_partitions(assigned, topics)
-        self._lacking = {
-            p: [topic for topic in topics if TP(topic, p) not in assigned]
-            for p in {tp.partition for tp in assigned} - partitions
-        }
-        await self._parts.output.start()
-        tasks = await self._parts.opening.open(partitions)
-        async with self._lock:
-            self._tasks = dict(tasks)
-            self._taken = True
-        self._parts.metrics.running(len(tasks))
-        inputs = [TP(topic, partition) for partition in tasks for topic in names.read]
-        first = await earliest(inputs) if inputs else {}
-        self._from = {tp: self._reachable(tp, first[tp]) for tp in inputs}
+    async def take(
+        self, assigned: frozenset[TP], standing_by: frozenset[int], earliest: Earliest
+    ) -> Mapping[TP, int] | None:
+        """Open the partitions of an assignment; from where to read each input. None where all was
+        let go meanwhile. Copies are kept of those that it is `standing_by` for.
+
+        Raises:
+            FencedError: another owner begins again and again.
+            UnresolvedError: the broker cannot be reached or read.
+            StoreError: a directory is damaged, or another process holds it.
+            RestorationError: a changelog does not end as a worker leaves it.
+        """
+        assignment = self._assignment
+        async with self._taking:
+            topics = (*self._names.read, self._names.changelog)
+            numbers = whole_partitions(assigned, topics)
+            self._lacking = {
+                p: [topic for topic in topics if TP(topic, p) not in assigned]
+                for p in {tp.partition for tp in assigned} - numbers
+            }
+            self._asked_anew = self._asked_anew and bool(self._lacking)
+            await self._standbys.stop()
+            for number in self._kept.keys() - numbers - standing_by:
+                await self._kept.pop(number).close()
+            for number in (numbers | standing_by) - self._kept.keys():
+                self._kept[number] = Partition(number, self._parts)
+            opened = {number: self._kept[number] for number in sorted(numbers)}
+            if not await self._open(opened, assignment):
+                return None
+            self._standbys.follow({number: self._kept[number] for number in standing_by - numbers})
+            inputs = [TP(topic, number) for number in opened for topic in self._names.read]
+            first = await earliest(inputs) if inputs else {}
+            async with self._lock:
+                if assignment != self._assignment:
+                    return None
+                self._from = {tp: self._reachable(opened, tp, first[tp]) for tp in inputs}
+                for partition in opened.values():
+                    partition.run()
+                self._running = opened
+                self._taken = True
+        self._metrics.running(len(opened))
         return self._from
 
-    def _reachable(self, tp: TP, first: int) -> int:
+    async def _open(self, partitions: Mapping[int, Partition], assignment: int) -> bool:
+        """Whether they are open; not once they were let go: it would fence those who have them."""
+        if not partitions:
+            return True
+        begun = time.monotonic()
+        for attempt in range(1, OPENING_ATTEMPTS + 1):
+            if assignment != self._assignment:
+                return False
+            try:
+                await open_together(partitions.values(), self._parts.seams, self._metrics.restoring)
+                break
+            except (FencedError, UnresolvedError) as error:
+                log.warning("opening_failed", attempt=attempt, reason=str(error))
+                if attempt == OPENING_ATTEMPTS:
+                    raise
+        seconds = round(time.monotonic() - begun, 3)
+        log.info("partitions_opened", partitions=sorted(partitions), seconds=seconds)
+        return True
+
+    def _reachable(self, partitions: Mapping[int, Partition], tp: TP, first: int) -> int:
         """Where to go on: at the position, or at `first` where retention has passed it."""
-        position = self._tasks[tp.partition].positions().get(tp.topic)
+        position = partitions[tp.partition].positions().get(tp.topic)
         if position is not None and position < first:
             lost = first - position
-            self._parts.metrics.lost.labels(tp.topic).inc(lost)
+            self._metrics.lost.labels(tp.topic).inc(lost)
             log.error(
                 "records_lost",
                 topic=tp.topic,
@@ -143,160 +184,204 @@ class Worker:
             )
 
     async def release(self, *, flush: bool = True) -> None:
-        """Let all partitions go, after a last flush unless they are somebody else's already."""
+        """Let all partitions go, after a last commit unless they are somebody else's already.
+
+        Raises:
+            UnresolvedError, TimeoutError: at least once, a write failed or took too long.
+            StoreError: a store could not be written.
+        """
         async with self._lock:
+            self._assignment += 1
             self._taken = False
+            running, self._running = self._running, {}
+            work, self._work = self._work, {}
+            self._paused, self._from, self._recovered = set(), {}, []
+            self._fenced.clear()
+            self._noted.clear()
+            self._metrics.running(0)
+            for number, task in work.items():
+                if not flush or number not in running or not running[number].running:
+                    task.cancel()
+            now = time.monotonic()
             try:
-                if flush:
-                    await self._flush_all(None)
+                await together(self._leave(each, now, commit=flush) for each in running.values())
             finally:
-                self._drop_tasks()
+                for task in work.values():
+                    task.cancel()  # one that still waits has outlived its producer
+                ended = await asyncio.gather(*work.values(), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+    async def _leave(self, partition: Partition, now: float, *, commit: bool) -> None:
+        try:
+            async with asyncio.timeout(RELEASE_WITHIN_S):
+                await partition.release(now, commit=commit)
+        except (FencedError, UnresolvedError, TimeoutError) as error:
+            log.warning("last_commit_failed", partition=partition.number, reason=repr(error))
+            if not partition.transactional:
+                raise
 
     async def finish(self, *, flush: bool) -> None:
-        """Stop the loop, after a last flush where one is wanted."""
+        """Stop the loop and close everything, after last commits where they are wanted."""
         self._stopping = True
         try:
             await self.release(flush=flush)
         finally:
-            await self._parts.output.stop()
-
-    def _drop_tasks(self) -> None:
-        self._parts.opening.close()
-        self._parts.metrics.running(0)
-        self._tasks = {}
-        self._paused = set()
-        self._recorded = {}
-        self._unrecorded = {}
-        self._from = {}
+            if self._recording is not None:
+                self._recording.cancel()
+            async with self._taking:
+                await self._standbys.stop()
+                kept, self._kept = self._kept, {}
+                await together(partition.close() for partition in kept.values())
 
     async def drive(self, consumer: "BatchConsumer") -> None:
-        """Poll, work and flush until the worker stops."""
-        settings = self._parts.settings
-        interval = settings.commit_interval_ms / 1000
-        flush_at, taken, busy = time.monotonic() + interval, 0, False
+        """Poll, work and commit until the worker stops."""
+        busy = False
         while not self._stopping:
+            await self._go_on(consumer)
             records = await consumer.poll(0.0 if busy else TICK_S)
             async with self._lock:
                 self.beat = time.monotonic()
                 ends = self._feed(consumer, records)
-                worked, flush_now = self._step(ends)
-                busy, taken = worked > 0, taken + worked
-                if flush_now or self.beat >= flush_at or taken >= settings.commit_records:
-                    self._parts.metrics.lag(ends)
-                    await self._flush_all(consumer)
-                    flush_at, taken = time.monotonic() + interval, 0
+                busy = self._step() > 0
+                self._begin_commits(consumer)
+                self._record(consumer, ends)
             await asyncio.sleep(0)
 
     def _feed(
         self, consumer: "BatchConsumer", records: Mapping[TP, list[Any]]
     ) -> Mapping[TP, "End"]:
         ends: dict[TP, End] = {}
-        for partition, task in self._tasks.items():
-            for topic in self._parts.names.read:
-                tp = TP(topic, partition)
+        if not consumer.flow_active:
+            return ends  # nothing was sought yet
+        for number, partition in self._running.items():
+            if not partition.running:
+                continue
+            for topic in self._names.read:
+                tp = TP(topic, number)
                 end = consumer.thread.end(tp)
                 if end is None:
-                    task.feed(topic, records.get(tp, ()))
+                    partition.feed(topic, records.get(tp, ()))
                 else:
                     ends[tp] = end
-                    if consumer.flow_active:  # before that, nothing was sought yet
-                        self._check_end(tp, end)
-                    task.feed(topic, records.get(tp, ()), end.highwater, end.position)
-            self._throttle(consumer, partition, task.full() - task.awaited())
+                    self._check_end(tp, end)
+                    partition.feed(
+                        topic, records.get(tp, ()), end.stable, end.position, end.asked_at
+                    )
+            self._throttle(consumer, number, partition.throttled())
         return ends
 
-    def _throttle(self, consumer: "BatchConsumer", partition: int, full: frozenset[str]) -> None:
-        paused = {tp for tp in self._paused if tp.partition == partition}
-        wanted = {TP(topic, partition) for topic in full}
+    def _throttle(self, consumer: "BatchConsumer", number: int, full: frozenset[str]) -> None:
+        paused = {tp for tp in self._paused if tp.partition == number}
+        wanted = {TP(topic, number) for topic in full}
         if wanted == paused:
             return
         consumer.pause_partitions(wanted - paused)
         consumer.resume_partitions(paused - wanted)
         self._paused = self._paused - paused | wanted
 
-    def _step(self, ends: Mapping[TP, "End"]) -> tuple[int, bool]:
-        """Work on each partition; how much was done, and whether one must be flushed now."""
-        worked, flush_now = 0, False
-        budget = min(STEP_BUDGET, self._parts.settings.commit_records)
-        for partition, task in self._tasks.items():
-            # What was appended after the last answer is not known yet, so neither is the time.
-            answers = [end.asked_at for tp, end in ends.items() if tp.partition == partition]
-            wall_now = min([wall_ms(), *answers])
+    def _step(self) -> int:
+        """Work on each partition; how much was done."""
+        worked = 0
+        for partition in self._running.values():
             begun = time.perf_counter()
-            progress = task.step(wall_now, budget)
+            progress = partition.step(wall_ms(), STEP_BUDGET)
             done = progress.taken + progress.fired
-            self._parts.metrics.stepped(done, time.perf_counter() - begun)
+            self._metrics.stepped(done, time.perf_counter() - begun)
             worked += done
-            flush_now |= progress.flush_now
-        return worked, flush_now
+        return worked
 
-    async def _flush_all(self, consumer: "BatchConsumer | None") -> None:
-        flushed = await asyncio.gather(
-            *(self._flush(partition, task) for partition, task in self._tasks.items())
-        )
-        offsets = {tp: offset for each in flushed for tp, offset in each.items()}
-        self._unrecorded |= {t: at for t, at in offsets.items() if self._recorded.get(t) != at}
-        if consumer is None or not self._unrecorded:
+    def _begin_commits(self, consumer: "BatchConsumer") -> None:
+        for number, partition in self._running.items():
+            if number not in self._work and partition.due(self.beat):
+                self._work[number] = asyncio.create_task(self._commit(partition, consumer))
+
+    async def _commit(self, partition: Partition, consumer: "BatchConsumer") -> None:
+        try:
+            await partition.commit(self.beat)
+        except FencedError as error:
+            log.warning("partition_fenced", partition=partition.number, reason=str(error))
+            await self._lose(partition, consumer)
+        except UnresolvedError as error:
+            log.warning("commit_unresolved", partition=partition.number, reason=str(error))
+            if not partition.transactional:
+                raise
+            await self._recover(partition, consumer)
+
+    async def _lose(self, partition: Partition, consumer: "BatchConsumer") -> None:
+        """Drop a partition that another owner has taken; the group says who it is to be."""
+        number = partition.number
+        if self._running.get(number) is not partition:
             return
-        failure = await consumer.thread.record_offsets(self._unrecorded)
-        if failure is None:
-            self._recorded |= self._unrecorded
-            self._unrecorded = {}
-        else:
-            self._parts.metrics.commit_failures.inc()
+        del self._running[number]
+        self._fenced.add(number)
+        self._metrics.partitions.set(len(self._running))
+        consumer.pause_partitions({TP(topic, number) for topic in self._names.read})
+        await partition.release(self.beat, commit=False)
+        # A transaction that the broker timed out looks the same: then it is ours still, and no
+        # other assignment would come.
+        await consumer.thread.rejoin()
+
+    async def _recover(self, partition: Partition, consumer: "BatchConsumer") -> None:
+        tps = [TP(topic, partition.number) for topic in self._names.read]
+        while self._running.get(partition.number) is partition:
+            try:
+                await partition.recover()
+                self._recovered.append((partition, await consumer.earliest_offsets(*tps)))
+            except FencedError as error:
+                log.warning("partition_fenced", partition=partition.number, reason=str(error))
+                await self._lose(partition, consumer)
+            except (UnresolvedError, KafkaError) as error:
+                log.warning("recovery_failed", partition=partition.number, reason=str(error))
+            else:
+                return
+
+    async def _go_on(self, consumer: "BatchConsumer") -> None:
+        """Seek and run what has recovered. Between two polls: none may take from the fetch after
+        the seek what it then drops.
+        """
+        for number, task in list(self._work.items()):
+            if task.done():
+                del self._work[number]
+                task.result()
+        self._standbys.check()
+        if self._taken and self._lacking and not self._asked_anew:
+            # A static member that comes back with other topics is given what it had before.
+            self._asked_anew = True
+            await consumer.thread.rejoin()
+        while self._recovered:  # a release takes the others back
+            partition, first = self._recovered.pop()
+            running = {partition.number: partition}
+            sought = {tp: self._reachable(running, tp, at) for tp, at in first.items()}
+            await consumer.seek_wait(sought)
+            if self._running.get(partition.number) is not partition:
+                continue
+            self._from |= sought
+            paused = self._paused & sought.keys()
+            self._paused -= paused
+            consumer.resume_partitions(paused)
+            partition.run()
+
+    def _record(self, consumer: "BatchConsumer", ends: Mapping[TP, "End"]) -> None:
+        """At times: show the lag, and where producers left group offsets, record them."""
+        if self.beat < self._record_at:
+            return
+        self._record_at = self.beat + self._parts.commit_interval_s
+        self._metrics.lag(ends)
+        if self._noted and (self._recording is None or self._recording.done()):
+            offsets = dict(self._noted)
+            self._noted.clear()
+            self._recording = asyncio.create_task(self._record_offsets(consumer, offsets))
+
+    async def _record_offsets(self, consumer: "BatchConsumer", offsets: Offsets) -> None:
+        assignment = self._assignment
+        wanted = {TP(*place): offset for place, offset in offsets.items()}
+        failure = await consumer.thread.record_offsets(wanted)
+        if failure is not None:
+            self._metrics.commit_failures.inc()
             log.warning("offsets_not_recorded", reason=failure)
-
-    async def _flush(self, partition: int, task: PartitionTask) -> Mapping[TP, int]:
-        flush = None if task.retaking else task.take_flush()
-        if flush is None:
-            return {}
-        parts, begun = self._parts, time.perf_counter()
-        ledger = [Message(None, encode_ledger(flush.ledger))]
-        at = await parts.output.write(parts.names.ledger, partition, ledger)
-        await self._write_outputs(partition, flush)
-        flush = flush.ledgered(at)
-        changelog = [Message(key, value) for key, value in flush.changelog()]
-        last = await parts.output.write(parts.names.changelog, partition, changelog)
-        task.confirm(flush, last + 1)
-        parts.metrics.flushed(flush.statistics, time.perf_counter() - begun)
-        return {TP(topic, partition): at for topic, at in flush.position.next_offsets.items()}
-
-    async def _write_outputs(self, partition: int, flush: Flush) -> None:
-        parts = self._parts
-        by_topic: dict[str, list[Message]] = {}
-        limit = parts.deadletter_bytes_max
-        for output in flush.outputs:
-            record = encode_output(output, parts.schemas, deadletter_bytes_max=limit)
-            topic = parts.names.of(record)
-            if (
-                record_bytes(record.key, record.value, record.headers)
-                > parts.names.max_bytes[topic]
-            ):
-                record = self._too_large(partition, topic, record, logged_at(output))
-                topic = parts.names.of(record)
-            message = Message(record.key, record.value, record.headers)
-            by_topic.setdefault(topic, []).append(message)
-        writes = [parts.output.write(t, partition, each) for t, each in by_topic.items()]
-        writes += [
-            parts.output.write(parts.names.inbox, target, messages)
-            for target, messages in _by_partition(flush.forwards).items()
-        ]
-        await asyncio.gather(*writes)
-
-    def _too_large(self, partition: int, topic: str, record: OutRecord, at: int) -> OutRecord:
-        """A dead letter in place of a record that its topic would refuse, at every start again."""
-        code = DeadLetterCode.TOO_LARGE
-        self._parts.metrics.dead_letters.labels(code).inc()
-        log.error("output_too_large", topic=topic, partition=partition)
-        unsent = Record(topic, partition, -1, at, record.key, record.value, record.headers)
-        failure = Failure(code, f"{topic} does not take so large a record", "encode", at)
-        return encode_deadletter(unsent, failure, record_bytes_max=self._parts.deadletter_bytes_max)
-
-
-def _by_partition(forwards: Sequence[Forward]) -> Mapping[int, list[Message]]:
-    by_partition: dict[int, list[Message]] = {}
-    for forward in forwards:
-        record = forward.record
-        message = Message(record.key, record.value, forward.headers(), record.timestamp)
-        by_partition.setdefault(forward.partition, []).append(message)
-    return by_partition
+            if assignment != self._assignment:
+                return  # others record them
+            for place, offset in offsets.items():
+                self._noted.setdefault(place, offset)

@@ -1,4 +1,4 @@
-"""The rig of the shipped definitions, on each broker."""
+"""The rig of the shipped definitions on each broker, and that of a small shop on Apache Kafka."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from journey_engine.run.brokers import KafkaBroker
+from tests.broker.rig import Rig
 from tests.broker.shipped import ShippedRig
 
 BROKERS = [
@@ -36,3 +38,10 @@ def bare_rig(request: pytest.FixtureRequest, new_rig: Callable[..., ShippedRig])
 async def shipped_rig(bare_rig: ShippedRig) -> ShippedRig:
     await bare_rig.create()
     return bare_rig
+
+
+@pytest.fixture
+async def rig(kafka_broker: KafkaBroker, tmp_path: Path) -> Rig:
+    rig = Rig(kafka_broker.address, f"shop-{uuid4().hex[:8]}", tmp_path)
+    await rig.create()
+    return rig

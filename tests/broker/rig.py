@@ -30,7 +30,7 @@ from journey_engine.encode.state import decode_state
 from journey_engine.run.brokers import free_port
 from journey_engine.run.naming import Names, names
 from journey_engine.run.outbox import encode_output
-from journey_engine.run.output import Output
+from journey_engine.run.producers import Output
 from journey_engine.run.publisher import publish
 from journey_engine.run.replay import Replay
 from journey_engine.run.settings import Settings, load
@@ -111,6 +111,11 @@ class Rig:
         self.names: Names = names(self.topics, self.settings.topic_prefix)
         self.log_file = data / "worker.log"
         self.web_port = free_port()
+        self.exactly_once = False
+
+    def compared(self, written: Written) -> object:
+        """What must be the same: the counts, too, where the broker has transactions."""
+        return written if self.exactly_once else set(written)
 
     def read_plan(self) -> Plan:
         return plan()
@@ -204,6 +209,12 @@ class Rig:
             elif record.key != POSITION_KEY:
                 states[record.key.decode()] = decode_state(record.value)
         return states
+
+    def logged(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The workers' log in order, all of it or the lines of one kind."""
+        lines = self.log_file.read_text().splitlines()
+        told = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in told if event in (None, line["event"])]
 
     def start(self, **settings: str) -> "Process":
         return Process(self, settings)

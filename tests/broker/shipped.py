@@ -16,7 +16,8 @@ from journey_engine.run.clock import StreamClock
 from journey_engine.run.definitions import load, load_topics
 from journey_engine.run.log_files import read_records
 from journey_engine.run.store import MemoryStore
-from journey_engine.run.task import PartitionTask, Wiring
+from journey_engine.run.task import PartitionTask
+from journey_engine.run.wiring import Wiring
 from journey_engine.simulate import SHOP_LOG
 from tests.broker.rig import ROOT, Rig
 from tests.run.shop import SCHEMAS

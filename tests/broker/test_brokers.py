@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from journey_engine.run.brokers import EmbeddedBroker
-from journey_engine.run.output import Message, Output
+from journey_engine.run.producers import Output
+from journey_engine.run.producing import Message
 from journey_engine.run.settings import load
 
 STARTED_AND_KILLED = """

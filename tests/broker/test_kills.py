@@ -41,13 +41,14 @@ async def run_and_die(rig: Rig, expected: int, seed: int, **settings: str) -> in
     ("fixture", "store"),
     [
         pytest.param("embedded_broker", "memory", marks=pytest.mark.embedded),
-        pytest.param("kafka_broker", "rocksdb", marks=pytest.mark.kafka),
+        pytest.param("kafka_broker", "disk", marks=pytest.mark.kafka),
     ],
 )
-async def test_deaths_lose_nothing_and_repeat_only_the_same_bytes(
+async def test_deaths_lose_nothing_and_repeat_at_most_the_same_bytes(
     new_rig: Callable[..., ShippedRig], fixture: str, store: str
 ) -> None:
     rig = new_rig(fixture)
+    rig.exactly_once = fixture == "kafka_broker"
     await rig.create()
     records = rig.shop_records()
     expected = rig.expected(records)
@@ -57,7 +58,7 @@ async def test_deaths_lose_nothing_and_repeat_only_the_same_bytes(
         await worker.ready()
         written = await rig.written_at_least(len(expected), timeout_s=60)
         assert worker.stop() == 0
-    assert set(written) == set(expected)
+    assert rig.compared(written) == rig.compared(expected)
     assert await rig.states() == rig.expected_states(records)
 
 

@@ -42,7 +42,7 @@ async def test_health_and_metrics_before_and_after_a_restore(
     assert decided > 0
     assert 0 < metrics["journey_decision_seconds_sum"][0][1] / decided < 0.05
     assert metrics["journey_timer_lateness_seconds_count"][0][1] > 100
-    assert metrics["journey_flush_seconds_count"][0][1] > 0
+    assert metrics["journey_commit_seconds_count"][0][1] > 0
     assert [n for _, n in metrics["journey_partitions"]] == [4]
 
     with rig.start() as worker:

@@ -1,5 +1,6 @@
 """A worker that cannot start says why, soon, and ends with 1."""
 
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from journey_engine.run.brokers import free_port
 from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics, create_topics
 from tests.broker.rig import Rig
+from tests.broker.shipped import ShippedRig
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -37,6 +39,15 @@ async def test_an_absent_broker_is_said_within_seconds(tmp_path: Path) -> None:
     assert "make kafka-up" in said
     with pytest.raises(BrokerAbsentError):
         await create_topics(rig.settings, rig.topics)
+
+
+def test_one_asked_to_stop_before_it_has_begun_ends_well(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        rig = ShippedRig(f"127.0.0.1:{silent.getsockname()[1]}", "shop", tmp_path)
+        with rig.start(JOURNEY_CONNECT_TIMEOUT_S="30") as worker:
+            silent.settimeout(30)
+            with silent.accept()[0]:
+                assert worker.stop() == 0
 
 
 async def test_a_missing_topic_is_named(rig: Rig) -> None:

@@ -9,6 +9,7 @@ COMMANDS = [
     "worker",
     "publish",
     "tail",
+    "repartition",
     "topics create",
     "topics check",
     "validate",

@@ -19,7 +19,7 @@ from journey_engine.define.plan import (
     TransitionPlan,
     Trigger,
 )
-from journey_engine.run.task import Wiring
+from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
 
 MINUTE = 60_000

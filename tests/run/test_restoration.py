@@ -1,6 +1,9 @@
+from collections.abc import Mapping
+
 import pytest
 
 from journey_engine.decode.record import Record
+from journey_engine.encode.position import Position, encode_position
 from journey_engine.run.restoration import Restoration, RestorationError
 from journey_engine.run.store import POSITION_KEY, MemoryStore
 
@@ -13,7 +16,7 @@ def changelog(*changes: tuple[str, bytes | None], first: int = 0) -> list[Record
 
 
 def position(number: int) -> tuple[str, bytes]:
-    return POSITION_KEY, b"%d" % number
+    return POSITION_KEY, encode_position(Position({}, "plan", 0, number))
 
 
 def test_what_follows_the_last_position_is_ignored() -> None:
@@ -23,7 +26,7 @@ def test_what_follows_the_last_position_is_ignored() -> None:
     restoration.finish()
 
     assert dict(store.states()) == {"c:1": b"a"}
-    assert store.get(POSITION_KEY) == b"1"
+    assert store.get(POSITION_KEY) == position(1)[1]
     assert store.changelog_offset() == 2
 
 
@@ -75,3 +78,37 @@ def test_states_without_any_position_are_an_error_not_a_guess() -> None:
 
     with pytest.raises(RestorationError, match="no position record"):
         restoration.finish()
+
+
+def test_flushes_counted_anew_are_another_changelog() -> None:
+    store = MemoryStore()
+    Restoration(store).apply(changelog(("c:1", b"a"), position(7)))
+
+    with pytest.raises(RestorationError, match=r"deleted and made anew.*data_dir"):
+        Restoration(store).apply(changelog(("c:2", b"b"), position(3), first=2))
+    assert dict(store.states()) == {"c:1": b"a"}
+    assert store.changelog_offset() == 2
+
+
+def test_a_flush_written_twice_is_no_other_changelog() -> None:
+    store = MemoryStore()
+    restoration = Restoration(store)
+    restoration.apply(changelog(("c:1", b"a"), position(7)))
+    restoration.apply(changelog(("c:1", b"b"), position(7), first=2))
+    assert dict(store.states()) == {"c:1": b"b"}
+
+
+def test_the_records_of_one_fetch_are_one_write() -> None:
+    class Counting(MemoryStore):
+        writes = 0
+
+        def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+            self.writes += 1
+            super().write(changes, changelog_offset)
+
+    store = Counting()
+    Restoration(store).apply(
+        changelog(("c:1", b"a"), position(1), ("c:1", None), ("c:2", b"b"), position(2))
+    )
+    assert (store.writes, store.changelog_offset()) == (1, 5)
+    assert dict(store.states()) == {"c:2": b"b"}

@@ -1,5 +1,9 @@
 """One suite for every store."""
 
+import os
+import random
+import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,15 +11,31 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journey_engine.run.rocks import RocksStore, StoreError, discard, last_used_ms
-from journey_engine.run.store import POSITION_KEY, MemoryStore, Store
+from journey_engine.run.rocks import (
+    DiskStore,
+    RocksMemory,
+    SnapshotStore,
+    discard,
+    last_used_ms,
+)
+from journey_engine.run.settings import StoreKind, load
+from journey_engine.run.store import POSITION_KEY, MemoryStore, Store, StoreError
+from journey_engine.run.stores import Stores
 
 Changes = dict[str, bytes | None]
+MEMORY = RocksMemory(16)
+KEPT = [DiskStore, SnapshotStore]
 
 
-@pytest.fixture(params=["memory", "disk"])
+def data(body: bytes = b"", due: int | None = None) -> bytes:
+    """A state's bytes: their header, and anything."""
+    return struct.pack(">BBq", 1, due is not None, due or 0) + body
+
+
+@pytest.fixture(params=[MemoryStore, *KEPT])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else RocksStore(tmp_path / "p0")
+    kind = request.param
+    made: Store = kind() if kind is MemoryStore else kind(tmp_path / "p0", MEMORY)
     yield made
     made.close()
 
@@ -27,16 +47,16 @@ def test_a_new_store_is_empty(store: Store) -> None:
 
 
 def test_a_write_is_read_back_with_its_offset(store: Store) -> None:
-    store.write({"c:1": b"one", "a:é": b"\x00", POSITION_KEY: b"here"}, 17)
+    store.write({"c:1": data(b"one"), "a:é": data(b"\x00"), POSITION_KEY: b"here"}, 17)
 
-    assert store.get("c:1") == b"one"
+    assert store.get("c:1") == data(b"one")
     assert store.get(POSITION_KEY) == b"here"
     assert store.changelog_offset() == 17
-    assert sorted(store.states()) == [("a:é", b"\x00"), ("c:1", b"one")]
+    assert sorted(store.states()) == [("a:é", data(b"\x00")), ("c:1", data(b"one"))]
 
 
 def test_none_deletes_and_deleting_what_is_absent_is_no_error(store: Store) -> None:
-    store.write({"c:1": b"one"}, 1)
+    store.write({"c:1": data(b"one")}, 1)
     store.write({"c:1": None, "c:2": None}, 2)
 
     assert store.get("c:1") is None
@@ -45,17 +65,19 @@ def test_none_deletes_and_deleting_what_is_absent_is_no_error(store: Store) -> N
 
 
 def test_a_wiped_store_is_as_new_and_usable(store: Store) -> None:
-    store.write({"c:1": b"one", POSITION_KEY: b"here"}, 5)
+    store.write({"c:1": data(b"one"), POSITION_KEY: b"here"}, 5)
     store.wipe()
 
     assert store.changelog_offset() is None
     assert store.get(POSITION_KEY) is None
-    store.write({"c:2": b"two"}, 1)
-    assert list(store.states()) == [("c:2", b"two")]
+    store.write({"c:2": data(b"two")}, 1)
+    assert list(store.states()) == [("c:2", data(b"two"))]
 
 
 KEYS = st.sampled_from(["c:1", "c:2", "a:1", "c:10"])
-WRITES = st.lists(st.dictionaries(KEYS, st.none() | st.binary(max_size=4), max_size=3), max_size=6)
+WRITES = st.lists(
+    st.dictionaries(KEYS, st.none() | st.binary(max_size=4).map(data), max_size=3), max_size=6
+)
 
 
 @settings(
@@ -76,48 +98,167 @@ def test_a_store_behaves_like_a_mapping(store: Store, writes: list[Changes]) -> 
     assert store.changelog_offset() == (len(writes) - 1 if writes else None)
 
 
-def test_the_disk_keeps_states_and_offset_over_a_restart(tmp_path: Path) -> None:
-    first = RocksStore(tmp_path / "p0")
-    first.write({"c:1": b"one", "c:2": b"two"}, 41)
+DUE = st.none() | st.integers(-5, 40)
+DUES = st.dictionaries(st.sampled_from([f"c:{n}" for n in range(12)]), st.none() | DUE, max_size=6)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(stored=st.lists(DUES, max_size=4), waiting=DUES, later=DUES, limit=st.integers(0, 40))
+def test_timers_are_those_of_the_states_with_what_waits_to_be_written(
+    store: Store,
+    stored: list[dict[str, int | None]],
+    waiting: dict[str, int | None],
+    later: dict[str, int | None],
+    limit: int,
+) -> None:
+    store.wipe()
+    for number, dues in enumerate(stored):
+        store.write({key: data(due=due) for key, due in dues.items()}, number)
+    model = {key: due for dues in stored for key, due in dues.items()}
+    unwritten: dict[str, int | None] = {}
+    timers = store.timers(unwritten.items)
+    for changes in (waiting, later):
+        for key, due in changes.items():
+            model[key] = unwritten[key] = due
+            timers.set(key, due)
+        expected = sorted((due, key) for key, due in model.items() if due is not None)
+        for entry in [each for each in expected if each[0] <= limit]:
+            assert timers.pop(limit) == entry
+            model[entry[1]] = unwritten[entry[1]] = None
+        assert timers.pop(limit) is None
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_disk_keeps_states_and_offset_over_a_restart(
+    tmp_path: Path, kind: type[DiskStore | SnapshotStore]
+) -> None:
+    first = kind(tmp_path / "p0", MEMORY)
+    first.write({"c:1": data(b"one", due=3), "c:2": data(b"two"), POSITION_KEY: b"here"}, 41)
     first.write({"c:2": None}, 42)
     first.close()
 
-    again = RocksStore(tmp_path / "p0")
-    assert dict(again.states()) == {"c:1": b"one"}
+    again = kind(tmp_path / "p0", MEMORY)
+    assert dict(again.states()) == {"c:1": data(b"one", due=3)}
+    assert again.get(POSITION_KEY) == b"here"
     assert again.changelog_offset() == 42
+    assert again.timers(dict[str, int | None]().items).pop(3) == (3, "c:1")
     again.close()
 
 
-def damaged(path: Path) -> None:
-    (path / "CURRENT").write_text("no such manifest\n")
+def opened(folder: Path, kind: StoreKind, now_ms: int = 0) -> Store:
+    chosen = load(store=kind, data_dir=folder, app_id="shop", store_memory_mib=16)
+    return Stores(chosen, lambda: now_ms).open(0)
 
 
-def test_a_damaged_directory_says_what_to_do_and_can_be_discarded(tmp_path: Path) -> None:
-    path = tmp_path / "p0"
-    store = RocksStore(path)
-    store.write({"c:1": b"one"}, 1)
+def directory(folder: Path, kind: StoreKind) -> Path:
+    return folder / "shop" / kind / "0"
+
+
+KINDS = pytest.mark.parametrize("kind", [StoreKind.DISK, StoreKind.MEMORY])
+
+
+@KINDS
+@pytest.mark.parametrize("file", ["CURRENT", "*.sst"])
+def test_a_damaged_directory_is_discarded(tmp_path: Path, kind: StoreKind, file: str) -> None:
+    store = opened(tmp_path, kind)
+    for number in range(40):  # enough for files beside the write-ahead log
+        states = {f"c:{number}-{n}": data(random.Random(n).randbytes(400)) for n in range(1_000)}
+        store.write(states, number + 1)
     store.close()
-    damaged(path)
+    damaged = sorted(directory(tmp_path, kind).glob(file))
+    assert damaged
+    for path in damaged:
+        path.write_bytes(b"no such thing" * (path.stat().st_size // 13 + 1))
 
-    with pytest.raises(StoreError, match=r"delete the directory.*changelog"):
-        RocksStore(path)
-
-    discard(path)
-    fresh = RocksStore(path)
-    assert fresh.changelog_offset() is None
-    fresh.close()
+    again = opened(tmp_path, kind)
+    assert again.changelog_offset() is None
+    assert list(again.states()) == []
+    again.write({"c:1": data(b"one")}, 1)
+    again.close()
 
 
-def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
-    holder = RocksStore(tmp_path / "p0")
-    with pytest.raises(StoreError, match="Stop any other worker"):
-        RocksStore(tmp_path / "p0")
+def test_damage_found_on_the_way_is_said_and_discarded_at_the_next_start(tmp_path: Path) -> None:
+    store = opened(tmp_path, StoreKind.DISK)
+    for number in range(40):
+        states = {f"c:{number}-{n}": data(random.Random(n).randbytes(400)) for n in range(1_000)}
+        store.write(states, number + 1)
+    store.close()
+    store = opened(tmp_path, StoreKind.DISK)
+    for path in directory(tmp_path, StoreKind.DISK).glob("*.sst"):
+        with path.open("r+b") as file:  # the data, not what lies open already at the end
+            file.write(b"\x00" * (path.stat().st_size // 2))
+    with pytest.raises(StoreError, match=r"damaged.*discards the directory.*changelog"):
+        list(store.states())
+    store.close()
+
+    again = opened(tmp_path, StoreKind.DISK)
+    assert again.changelog_offset() is None
+    again.close()
+
+
+@KINDS
+def test_a_directory_deleted_under_a_store_is_said(tmp_path: Path, kind: StoreKind) -> None:
+    store = opened(tmp_path, kind)
+    shutil.rmtree(directory(tmp_path, kind))
+
+    def write() -> None:
+        for number in range(20):  # until RocksDB wants a new file
+            states = {f"c:{n}": data(random.Random(n).randbytes(400_000)) for n in range(10)}
+            store.write(states, number + 1)
+
+    with pytest.raises(StoreError, match=r"damaged.*restores the states from the changelog"):
+        write()
+    store.close()
+
+    again = opened(tmp_path, kind)
+    assert again.changelog_offset() is None
+    again.close()
+
+
+@KINDS
+def test_a_directory_in_use_is_refused_and_left_alone(tmp_path: Path, kind: StoreKind) -> None:
+    holder = opened(tmp_path, kind)
+    holder.write({"c:1": data(b"one")}, 1)
+    with pytest.raises(StoreError, match="held by another process: stop the other worker"):
+        opened(tmp_path, kind)
+    assert holder.get("c:1") == data(b"one")
     holder.close()
+
+
+def test_a_store_unused_for_longer_than_tombstones_are_kept_is_discarded(tmp_path: Path) -> None:
+    store = opened(tmp_path, StoreKind.DISK)
+    store.write({"c:1": data(b"one")}, 1)
+    store.close()
+    used = last_used_ms(directory(tmp_path, StoreKind.DISK))
+    assert used is not None
+    for later_ms, offset in ((86_400_000 - 60_000, 1), (86_400_000 + 60_000, None)):
+        store = opened(tmp_path, StoreKind.DISK, used + later_ms)
+        assert store.changelog_offset() == offset
+        store.close()
+        for path in directory(tmp_path, StoreKind.DISK).iterdir():
+            os.utime(path, ns=(used * 1_000_000, used * 1_000_000))
+
+
+def test_a_volatile_store_leaves_nothing_on_disk(tmp_path: Path) -> None:
+    store = opened(tmp_path, StoreKind.VOLATILE)
+    store.write({"c:1": data(b"one")}, 1)
+    store.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_last_use_is_that_of_the_youngest_file(tmp_path: Path) -> None:
     assert last_used_ms(tmp_path / "absent") is None
-    store = RocksStore(tmp_path / "p0")
-    store.close()
-    youngest = max(file.stat().st_mtime_ns for file in (tmp_path / "p0").iterdir())
-    assert last_used_ms(tmp_path / "p0") == youngest // 1_000_000
+    (tmp_path / "p0").mkdir()
+    for name, seconds in (("a", 5), ("b", 7)):
+        (tmp_path / "p0" / name).touch()
+        os.utime(tmp_path / "p0" / name, (seconds, seconds))
+    assert last_used_ms(tmp_path / "p0") == 7_000
+
+
+def test_a_discarded_directory_is_gone_also_where_a_discard_was_broken_off(tmp_path: Path) -> None:
+    (tmp_path / "p0.discarded").mkdir()
+    (tmp_path / "p0").mkdir()
+    discard(tmp_path / "p0")
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,10 @@
+import sys
+from bisect import bisect_left, insort
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journey_engine.run.timers import HOUR_MS, TimerIndex
+from journey_engine.run.timers import HOUR_MS, Entry, StoredTimers, TimerIndex
 
 
 def test_customers_come_in_order_of_due_time_and_key() -> None:
@@ -55,16 +58,70 @@ def test_the_index_agrees_with_a_naive_model(steps: list[tuple[str, str, int | N
     assert len(index) == len(model)
 
 
-@given(st.dictionaries(KEY, DUE), st.dictionaries(KEY, st.none() | DUE))
-def test_a_rebuilt_index_knows_only_what_it_was_given(
-    old: dict[str, int], new: dict[str, int | None]
+@given(st.dictionaries(KEY, st.none() | DUE))
+def test_an_index_made_at_once_is_as_one_filled_step_by_step(
+    dues: dict[str, int | None],
 ) -> None:
-    index = TimerIndex()
-    index.rebuild(old.items())
-    index.pop(3 * HOUR_MS)
-    index.rebuild(new.items())
+    index = TimerIndex.of(dues.items())
 
     left = []
     while (entry := index.pop(7 * HOUR_MS)) is not None:
         left.append(entry)
-    assert left == sorted((due, key) for key, due in new.items() if due is not None)
+    assert left == sorted((due, key) for key, due in dues.items() if due is not None)
+
+
+CHANGES = st.dictionaries(st.sampled_from([f"c:{n}" for n in range(9)]), st.none() | DUE)
+ROUND = st.tuples(CHANGES, st.booleans(), DUE)
+
+
+@given(st.lists(ROUND, max_size=8))
+def test_stored_timers_agree_with_a_naive_model_through_writes(
+    rounds: list[tuple[dict[str, int | None], bool, int]],
+) -> None:
+    model: dict[str, int | None] = {}
+    stored: dict[str, int | None] = {}
+    waiting: dict[str, int | None] = {}
+
+    def read(first: Entry, count: int) -> list[Entry]:
+        entries = sorted((due, key) for key, due in stored.items() if due is not None)
+        return [entry for entry in entries if entry >= first][:count]
+
+    timers = StoredTimers(read, waiting.items, window=2)
+    for changes, written, limit in rounds:
+        for key, due in changes.items():
+            model[key] = waiting[key] = due
+            timers.set(key, due)
+        if written:
+            stored |= waiting
+            waiting.clear()
+        expected = sorted((due, key) for key, due in model.items() if due is not None)
+        for due, key in [entry for entry in expected if entry[0] <= limit]:
+            assert timers.pop(limit) == (due, key)
+            model[key] = waiting[key] = None
+            timers.set(key, None)
+        assert timers.pop(limit) is None
+
+
+def test_stored_timers_come_to_their_end_whatever_the_limit() -> None:
+    stored = [(1, "c:1"), (2, "c:2")]
+    timers = StoredTimers(lambda first, count: stored[bisect_left(stored, first) :][:count], list)
+
+    assert [timers.pop(sys.maxsize) for _ in range(3)] == [*stored, None]
+
+
+def test_stored_timers_keep_no_more_in_memory_than_a_window_or_two() -> None:
+    stored = [(number, f"c:{number:06d}") for number in range(1, 10_000)]
+    waiting: dict[str, int | None] = {}
+
+    def read(first: Entry, count: int) -> list[Entry]:
+        begin = bisect_left(stored, first)
+        return stored[begin : begin + count]
+
+    timers = StoredTimers(read, waiting.items, window=100)
+    most = 0
+    for number in range(20_000):
+        assert timers.pop(0) is None
+        timers.set(f"new:{number}", 50)
+        insort(stored, (50, f"new:{number}"))
+        most = max(most, timers._near.hinted)  # noqa: SLF001 - memory is the claim
+    assert most <= 300

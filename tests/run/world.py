@@ -11,7 +11,8 @@ from journey_engine.encode.ledger import LedgerEntry, decode_ledger, encode_ledg
 from journey_engine.run.clock import Clock
 from journey_engine.run.outbox import Flush, encode_output
 from journey_engine.run.store import MemoryStore
-from journey_engine.run.task import PartitionTask, Progress, Wiring
+from journey_engine.run.task import PartitionTask, Progress
+from journey_engine.run.wiring import Wiring
 from tests.run.shop import SCHEMAS
 
 WRITES = ("nothing", "ledger", "outputs in part", "outputs", "changelog in part", "changelog")

@@ -1,0 +1,320 @@
+"""One owned partition: its task, its store, its producer, and how a unit of work is committed (D3).
+
+    ledger, outputs, changelog   written, every batch acknowledged; the position comes last
+    group offsets, commit        all of it becomes visible, or nothing
+    store                        written only after that, with the changelog's offset
+
+Work goes on while a commit is under way. After a failed one nothing is guessed: the producer is
+made anew, which ends whatever was open, and the changelog tells what became of it.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from journey_engine.decode.record import Record
+from journey_engine.encode.ledger import decode_ledger, encode_ledger
+from journey_engine.run.clock import Clock
+from journey_engine.run.outbox import Flush
+from journey_engine.run.outgoing import Encoding, outgoing
+from journey_engine.run.producing import FencedError, Message, Seams, UnresolvedError
+from journey_engine.run.task import PartitionTask, Progress
+from journey_engine.run.together import together
+from journey_engine.run.wiring import Wiring
+
+log = structlog.get_logger(__name__)
+
+RECOVERIES = 3
+"""So often in a row a partition may recover without a commit in between."""
+ABORT_WITHIN_S = 2.0
+"""Then the next owner, or the broker's time-out, ends the transaction."""
+_NOTHING_DONE = Progress(0, 0, flush_now=False)
+
+
+class StuckError(Exception):
+    """A partition fails again each time that it is recovered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all partitions of a worker share."""
+
+    encoding: Encoding
+    wiring: Wiring
+    clock: Callable[[], Clock]
+    """Makes a partition's clock."""
+    seams: Seams
+    commit_interval_s: float
+    commit_records: int
+
+
+class Partition:
+    """The life of partition `number`: open, then feed, step and commit; release, perhaps open
+    again; close.
+    """
+
+    def __init__(self, number: int, parts: Parts) -> None:
+        self.number = number
+        self._parts = parts
+        self._metrics = parts.encoding.metrics
+        self._store = parts.seams.store(number)
+        self._producer = parts.seams.producer(number)
+        self.task = PartitionTask(number, parts.wiring, self._store, parts.clock())
+        self._committing = asyncio.Lock()
+        self._running = False
+        self._trusted = False
+        """Whether memory is what the changelog says, and the work since."""
+        self._taken = 0
+        self._flush_now = False
+        self._committed_at = 0.0
+        self._unresolved: Flush | None = None
+        self._recoveries = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it works: it is open, and no commit has failed since."""
+        return self._running
+
+    @property
+    def transactional(self) -> bool:
+        """Whether its units of work are transactions."""
+        return self._producer.transactional
+
+    async def open(self) -> None:
+        """Become the owner, and go on from where the changelog ends.
+
+        Raises:
+            FencedError: another owner has begun meanwhile.
+            UnresolvedError: the broker cannot be reached or read.
+            StoreError: the store is damaged.
+            RestorationError: the changelog does not end as a worker leaves it.
+        """
+        await open_together([self], self._parts.seams, self._metrics.restoring)
+
+    def copied(self) -> int:
+        """From which changelog offset a copy goes on."""
+        return self._store.changelog_offset() or 0
+
+    def copy(self, records: Sequence[Any]) -> None:
+        """Take changelog records while somebody else owns the partition."""
+        self._trusted = False
+        self.task.restore(records)
+
+    async def fence(self) -> int:
+        """Keep everybody else from writing; from which changelog offset to read."""
+        self._running = False
+        await self._producer.start()
+        return self.copied()
+
+    def apply(self, records: Sequence[Any]) -> None:
+        """Take the next changelog records: memory is behind them, also where this reading fails
+        and the next one begins after them.
+        """
+        self._trusted = self._trusted and not records
+        self.task.restore(records)
+
+    def restored(self) -> None:
+        """The changelog was read to its end. A partition that nobody else had goes on as it was."""
+        if self._trusted:
+            self.task.rewind()
+        else:
+            self.task.restored()
+        self._taken = 0
+        self._flush_now = False
+        self._trusted = True
+
+    def look(self, ledger: Iterable[Record]) -> None:
+        """Take the last ledger records: at least once, a run may have been sent and not noted."""
+        position = self.task.position
+        done = 0 if position is None else position.flush
+        for record in ledger:
+            entry = decode_ledger(record.value or b"")
+            if entry.flush == done + 1:
+                log.info("flush_retaken", partition=self.number, flush=entry.flush)
+                if entry.plan_hash != self._parts.wiring.plan.hash:
+                    log.warning("flush_retaken_with_another_plan", partition=self.number)
+                self.task.prescribe(entry)
+
+    def run(self) -> None:
+        """Work may begin: feed from `positions` on."""
+        self._running = True
+        self._resolve()
+
+    def _failed(self, flush: Flush, error: BaseException) -> None:
+        if isinstance(error, FencedError):
+            self._metrics.fenced.inc()
+        else:
+            self._metrics.unresolved.inc()
+            self._unresolved = flush
+
+    def _resolve(self) -> None:
+        """Say and count what became of a commit whose outcome was open."""
+        flush, self._unresolved = self._unresolved, None
+        if flush is None:
+            return
+        position = self.task.position
+        committed = position is not None and position.flush >= flush.number
+        log.warning(
+            "commit_resolved", partition=self.number, flush=flush.number, committed=committed
+        )
+        if committed:
+            self._recoveries = 0
+            self._metrics.committed(flush.statistics, None)
+        else:
+            self._metrics.aborted.inc()
+
+    def positions(self) -> Mapping[str, int]:
+        """The next offset of each topic to be fetched after `open`."""
+        return self.task.positions()
+
+    def feed(
+        self,
+        topic: str,
+        records: Iterable[Record],
+        end: int | None = None,
+        position: int | None = None,
+        asked_at: int | None = None,
+    ) -> None:
+        """As `PartitionTask.feed`; nothing while it does not run."""
+        if self._running:
+            self.task.feed(topic, records, end, position, asked_at)
+
+    def throttled(self) -> frozenset[str]:
+        """The topics whose fetch must pause."""
+        return self.task.full() - self.task.awaited()
+
+    def step(self, wall_now: int, budget: int) -> Progress:
+        """As `PartitionTask.step`; waits for the commit under way once `commit_records` more are
+        pending.
+        """
+        if not self._running:
+            return _NOTHING_DONE
+        if not self.task.retaking:
+            budget = min(budget, self._parts.commit_records - self._taken)
+        progress = self.task.step(wall_now, budget)
+        self._taken += progress.taken + progress.fired
+        self._flush_now = progress.flush_now
+        return progress
+
+    def due(self, now_s: float) -> bool:
+        """Whether a commit should begin; `now_s` is monotonic."""
+        if not self._running or self._committing.locked() or self.task.retaking:
+            return False
+        if self._flush_now or self._taken >= self._parts.commit_records:
+            return True
+        return self._taken > 0 and now_s >= self._committed_at + self._parts.commit_interval_s
+
+    async def commit(self, now_s: float) -> None:
+        """Make the work since the last commit durable; nothing to do without any.
+
+        Raises:
+            FencedError, UnresolvedError: release or recover it; it runs no more.
+        """
+        async with self._committing:
+            if not self._trusted or self.task.retaking:
+                return
+            self._committed_at = now_s
+            self._taken = 0
+            self._flush_now = False
+            flush = self.task.take_flush()
+            if flush is None:
+                return
+            begun = time.perf_counter()
+            try:
+                await self._commit(flush)
+            except BaseException as error:
+                self._running = self._trusted = False
+                self._failed(flush, error)
+                raise
+            self._recoveries = 0
+            self._metrics.committed(flush.statistics, time.perf_counter() - begun)
+
+    async def _commit(self, flush: Flush) -> None:
+        names, producer = self._parts.encoding.names, self._producer
+        await producer.begin()
+        ledger = [Message(None, encode_ledger(flush.ledger))]
+        flush = flush.ledgered(await producer.write(names.ledger, self.number, ledger))
+        outputs = outgoing(flush, self.number, self._parts.encoding)
+        await together(producer.write(*place, each) for place, each in outputs.items())
+        last = await self._write_changelog(flush)
+        offsets = flush.position.next_offsets.items()
+        await producer.send_offsets({(topic, self.number): at for topic, at in offsets})
+        await producer.commit()
+        self.task.confirm(flush, last + 1)
+
+    async def _write_changelog(self, flush: Flush) -> int:
+        """The position's offset. Without a transaction it goes alone, after the states: a batch is
+        also written behind one that was refused, and would vouch for it.
+        """
+        topic, write = self._parts.encoding.names.changelog, self._producer.write
+        *states, position = [Message(key, value) for key, value in flush.changelog()]
+        if self.transactional:
+            return await write(topic, self.number, [*states, position])
+        await write(topic, self.number, states)
+        return await write(topic, self.number, [position])
+
+    async def recover(self) -> None:
+        """Open again after a commit that failed; nothing is written before `run`.
+
+        Raises:
+            StuckError: it did so `RECOVERIES` times already, with nothing committed in between.
+            FencedError, UnresolvedError, StoreError, RestorationError: as `open`.
+        """
+        self._recoveries += 1
+        if self._recoveries > RECOVERIES:
+            raise StuckError(f"partition {self.number} failed again after {RECOVERIES} recoveries")
+        await self.open()
+
+    async def release(self, now_s: float, *, commit: bool) -> None:
+        """Let it go, after a last commit where it is still ours; task and store stay for the next
+        `open`. No transaction is left open.
+
+        Raises:
+            FencedError, UnresolvedError: the last commit failed; another owner takes its inputs.
+        """
+        running, self._running = self._running, False
+        try:
+            if commit and running:
+                await self.commit(now_s)
+        finally:
+            self._trusted = self._trusted and not self._taken
+            self._unresolved = None
+            with contextlib.suppress(FencedError, UnresolvedError, TimeoutError):
+                async with asyncio.timeout(ABORT_WITHIN_S):
+                    await self._producer.abort()
+            await self._producer.stop()
+
+    async def close(self) -> None:
+        """Let go of producer and store; no other call may follow."""
+        self._running = False
+        try:
+            await self._producer.stop()
+        finally:
+            self._store.close()
+
+
+async def open_together(
+    partitions: Collection[Partition], seams: Seams, show: Callable[[Mapping[int, int]], None]
+) -> None:
+    """Open partitions, their changelogs read in one go; `run` them once they are sought.
+
+    Raises:
+        FencedError, UnresolvedError, StoreError, RestorationError: as `Partition.open`.
+    """
+    by_number = {partition.number: partition for partition in partitions}
+    starts = await together(partition.fence() for partition in partitions)
+    await seams.changelogs.restore(
+        dict(zip(by_number, starts, strict=True)),
+        lambda number, records: by_number[number].apply(records),
+        show,
+    )
+    for partition in partitions:
+        partition.restored()
+    await seams.changelogs.ledger_tails(
+        list(by_number), lambda number, records: by_number[number].look(records)
+    )

@@ -1,0 +1,72 @@
+"""The store of a partition, opened as the settings say; what was found in its place is logged."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import structlog
+
+from journey_engine.run.clock import wall_ms
+from journey_engine.run.settings import Settings, StoreKind
+from journey_engine.run.store import MemoryStore, Store, StoreError
+from journey_engine.run.topics import TOMBSTONES_KEPT_MS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from journey_engine.run.rocks import RocksMemory
+
+log = structlog.get_logger(__name__)
+
+INSTALL = "pip install 'journey-engine[rocksdb]'"
+
+
+class Stores:
+    """Opens the stores of one process, which share `store_memory_mib`.
+
+    Raises `StoreError` where the settings want a disk and RocksDB is not installed.
+    """
+
+    def __init__(self, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> None:
+        self._settings = settings
+        self._now_ms = now_ms
+        self._memory: RocksMemory | None = None
+        if settings.store is StoreKind.VOLATILE:
+            return
+        if find_spec("rocksdict") is None:
+            if settings.store is StoreKind.DISK:
+                raise StoreError(f"store `disk` needs RocksDB: {INSTALL}")
+            log.warning("store_volatile", reason="RocksDB is not installed", hint=INSTALL)
+            return
+        from journey_engine.run import rocks  # noqa: PLC0415 - an extra
+
+        self._memory = rocks.RocksMemory(settings.store_memory_mib)
+
+    def open(self, partition: int) -> Store:
+        """The partition's store; one that is damaged or too old to be used is empty.
+
+        Raises:
+            StoreError: another process holds the directory, or the disk fails.
+        """
+        if self._memory is None:
+            return MemoryStore()
+        from journey_engine.run import rocks  # noqa: PLC0415 - an extra
+
+        settings = self._settings
+        path = settings.data_dir / settings.app_id / settings.store / str(partition)
+        used = rocks.last_used_ms(path)
+        if used is not None and self._now_ms() - used > TOMBSTONES_KEPT_MS:
+            log.warning("store_discarded", path=str(path), reason="unused for too long")
+            rocks.discard(path)
+        try:
+            return _open(settings.store, path, self._memory)
+        except rocks.DamagedError as error:
+            log.error("store_discarded", path=str(path), reason=str(error))  # noqa: TRY400 - said, and cured
+            rocks.discard(path)
+            return _open(settings.store, path, self._memory)
+
+
+def _open(kind: StoreKind, path: "Path", memory: "RocksMemory") -> Store:
+    from journey_engine.run.rocks import DiskStore, SnapshotStore  # noqa: PLC0415 - an extra
+
+    return DiskStore(path, memory) if kind is StoreKind.DISK else SnapshotStore(path, memory)
