@@ -1,0 +1,86 @@
+"""Runs of the given seeds, one JSON line each; the exit code is 1 unless all are clean."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.baseline import baseline
+from tests.chaos.chaos_run import ChaosRun, Outcome, Plan, total
+from tests.chaos.schedule import POINTS
+
+LONG_MINUTES = 5
+"""From here on a run must also show that it hit what it aimed at."""
+OVERHEAD_S = 75
+"""Of a run, beside its load: start, drain, reading back, the oracle."""
+SHORT_S = 20
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=0, help="in all; 0: the short form")
+    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--rate", type=int, default=3000, help="events a second")
+    parser.add_argument("--baseline", action="store_true", help="stock Faust in our place")
+    parser.add_argument("--keep", type=Path, help="keep logs and data in this folder")
+    return parser.parse_args()
+
+
+def plans(asked: argparse.Namespace) -> list[Plan]:
+    """Ten seeds in the long form, two in the short one, one where it is named."""
+    long = asked.minutes >= LONG_MINUTES
+    seeds = [asked.seed] if asked.seed is not None else list(range(1, 11 if long else 3))
+    seconds = max(SHORT_S, asked.minutes * 60 / (10 if long else 2) - OVERHEAD_S)
+    return [Plan(seed, seconds, asked.rate) for seed in seeds]
+
+
+def run(plan: Plan, keep: Path | None) -> Outcome:
+    """One run, its line on the standard output, examples of what is wrong on the other."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        path = Path(folder) if keep is None else keep / f"seed-{plan.seed}"
+        path.mkdir(parents=True, exist_ok=True)
+        outcome = asyncio.run(ChaosRun(plan, path).run())
+    sys.stdout.write(json.dumps(outcome.line) + "\n")
+    sys.stdout.flush()
+    for what, examples in outcome.found.examples.items():
+        sys.stderr.writelines(f"{what}: {example}\n" for example in examples)
+    return outcome
+
+
+def run_baseline(plan: Plan, keep: Path | None) -> None:
+    """The same for stock Faust; whatever comes of it is no failure of ours."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        path = Path(folder) if keep is None else keep / f"baseline-{plan.seed}"
+        path.mkdir(parents=True, exist_ok=True)
+        line = asyncio.run(baseline(plan.seed, plan.seconds, plan.rate, path))
+    sys.stdout.write(json.dumps(line) + "\n")
+
+
+def aimed(outcomes: list[Outcome]) -> list[str]:
+    """What a long run must have hit and has not."""
+    missed = [name for name in ("aborted_records", "fenced_producers") if not total(outcomes, name)]
+    hit = {point for outcome in outcomes for point in outcome.hits}
+    return missed + [point for point in POINTS if point not in hit]
+
+
+def main() -> int:
+    """The exit code."""
+    asked = arguments()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each fault at length
+    if asked.baseline:
+        run_baseline(plans(asked)[0], asked.keep)
+        return 0
+    outcomes = [run(plan, asked.keep) for plan in plans(asked)]
+    wrong = not all(outcome.clean for outcome in outcomes)
+    if asked.minutes >= LONG_MINUTES and (missed := aimed(outcomes)):
+        sys.stderr.write(f"never seen: {', '.join(missed)}\n")
+        wrong = True
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
