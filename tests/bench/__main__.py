@@ -26,7 +26,7 @@ from rich.console import Console
 from journey_engine.decode.log import route
 from journey_engine.run.brokers import EmbeddedBroker, free_port
 from journey_engine.run.definitions import load_schemas, load_topics
-from journey_engine.run.output import Output
+from journey_engine.run.producers import Output
 from journey_engine.run.publisher import publish
 from journey_engine.run.settings import load
 from journey_engine.run.topics import create_topics
@@ -68,22 +68,22 @@ def start_worker(broker: str, data: Path) -> "subprocess.Popen[bytes]":
         "JOURNEY_TOPOLOGIES": str(HERE / "topologies"),
         "JOURNEY_SCHEMAS": str(ROOT / "schemas"),
         "JOURNEY_DATA_DIR": str(data),
-        "JOURNEY_STORE": "rocksdb",
+        "JOURNEY_STORE": "disk",
         "JOURNEY_IDEMPOTENT_PRODUCER": "false",
         "JOURNEY_WEB_PORT": str(free_port()),
         "JOURNEY_LOG_LEVEL": "warning",
         "JOURNEY_COMMIT_INTERVAL_MS": str(COMMIT_MS),
         "JOURNEY_COMMIT_RECORDS": "20000",
     }
-    return _spawn(["-m", "journey_engine", "worker"], settings, data / "log")
+    return spawn(["-m", "journey_engine", "worker"], settings, data / "log")
 
 
 def start_agent(broker: str, data: Path) -> "subprocess.Popen[bytes]":
     settings = {"BENCH_APP": "bench", "BENCH_BROKER": broker, "BENCH_DATA": str(data)}
-    return _spawn([str(HERE / "peers" / "faust_agent.py")], settings, data / "log")
+    return spawn([str(HERE / "peers" / "faust_agent.py")], settings, data / "log")
 
 
-def _spawn(arguments: list[str], settings: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+def spawn(arguments: list[str], settings: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, **settings}  # noqa: TID251 - handed on to the child
     with log.open("wb") as sink:
         return subprocess.Popen(
@@ -111,7 +111,7 @@ async def measure(start: Start, events: int) -> Run:
         await output.stop()
         process = start(broker.address, data)
         try:
-            return await _account(process, broker.address, events)
+            return await account(process, broker.address, int(events * WARM_UP), events)
         except TimeoutError:
             log = (data / "log").read_text(encoding="utf-8", errors="replace")
             raise SystemExit(f"the engine did not finish; its log ends:\n{log[-4000:]}") from None
@@ -120,14 +120,22 @@ async def measure(start: Start, events: int) -> Run:
             process.wait(30)
 
 
-async def _account(process: "subprocess.Popen[bytes]", broker: str, events: int) -> Run:
-    group = AIOKafkaConsumer(bootstrap_servers=broker, group_id="bench", enable_auto_commit=False)
+async def account(
+    process: "subprocess.Popen[bytes]",
+    broker: str,
+    warm_up: int,
+    events: int,
+    app: str = "bench",
+    topic: str = TOPIC,
+) -> Run:
+    """The CPU and the time from when `warm_up` events are committed until all are."""
+    group = AIOKafkaConsumer(bootstrap_servers=broker, group_id=app, enable_auto_commit=False)
     await group.start()
     try:
         watched = psutil.Process(process.pid)
-        done = await _reach(group, process, int(events * WARM_UP))
+        done = await _reach(group, topic, process, warm_up)
         cpu, wall = watched.cpu_times(), time.monotonic()
-        await _reach(group, process, events)
+        await _reach(group, topic, process, events)
         spent, ended = watched.cpu_times(), time.monotonic()
         cpu_s = spent.user + spent.system - cpu.user - cpu.system
         return Run(events - done, cpu_s, ended - wall)
@@ -135,10 +143,12 @@ async def _account(process: "subprocess.Popen[bytes]", broker: str, events: int)
         await group.stop()
 
 
-async def _reach(group: AIOKafkaConsumer, process: "subprocess.Popen[bytes]", target: int) -> int:
+async def _reach(
+    group: AIOKafkaConsumer, topic: str, process: "subprocess.Popen[bytes]", target: int
+) -> int:
     """Wait until the group has committed so many events; how many it was then."""
     deadline = time.monotonic() + DEADLINE_S
-    places = [TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)]
+    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
     while time.monotonic() < deadline and process.poll() is None:
         offsets = [await group.committed(place) for place in places]
         done = sum(offset or 0 for offset in offsets)
