@@ -11,8 +11,17 @@ STAMP := $(VENV)/.locked
 SHOP := tests/replay/data/ecom.csv.gz
 # A shop's real log; without it the made-up one that comes with the package.
 DEMO := $(if $(wildcard $(SHOP)),--input $(SHOP) --map schemas/maps/ecom.map.yaml)
-PURE := journey_engine/define/*,journey_engine/decode/*,journey_engine/decide/*,journey_engine/encode/*
+PURE := journey_engine/avro/*,journey_engine/define/*,journey_engine/decode/*,journey_engine/decide/*,journey_engine/encode/*
 PURE_COVERAGE := 95
+SCHEDULES ?= 1000
+CHAOS := $(if $(CHAOS_MINUTES),--minutes $(CHAOS_MINUTES)) $(if $(SEED),--seed $(SEED))
+NATIVE := var/native
+# Puts the compiled package before the editable one, in child processes too.
+WITH_NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(NATIVE):$(CURDIR)
+# Nothing compiled has a part in these.
+NOT_NATIVE := $(addprefix tests/run/test_,cores.py garbage.py log_files.py settings.py sharing.py supervisor.py upstream.py)
+NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py) tests/avro tests/decode/test_decode.py tests/decide \
+  tests/encode tests/properties tests/replay $(filter-out $(NOT_NATIVE),$(wildcard tests/run/test_*.py))
 
 .PHONY: help
 help: ## List the targets
@@ -25,8 +34,22 @@ demo: setup ## Run the main job on the embedded broker with a real log and show 
 
 .PHONY: test
 test: setup ## Run all tests, those on the embedded broker and on Apache Kafka included
-	@$(BIN)/pytest --cov --cov-report=
+	@$(MAKE) --jobs 2 test-brokers test-alone
+
+# These mostly wait: for time-outs, and for workers to start.
+.PHONY: test-brokers
+test-brokers: setup ## The tests with workers as processes, on both brokers
+	@$(BIN)/pytest tests/broker
+
+.PHONY: test-alone
+test-alone: setup ## The tests without them, the coverage of the pure core, then test-native
+	@$(BIN)/pytest --ignore tests/broker --cov --cov-report=
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=$(PURE_COVERAGE)
+	@$(MAKE) test-native
+
+.PHONY: test-native
+test-native: native ## The tests of the data plane again, on the compiled package
+	@$(WITH_NATIVE) $(BIN)/pytest -o pythonpath='$(NATIVE) .' $(NATIVE_TESTS)
 
 .PHONY: check
 check: setup ## Lint, format, types, import contracts, definitions, generated files
@@ -50,9 +73,45 @@ gen: setup ## Write the generated files anew (their freshness is tested)
 laws: setup ## The laws by Hypothesis in their long form
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties --timeout 3600
 
+.PHONY: fuzz
+fuzz: native ## The compiled codec against fastavro on ten million bodies
+	@$(WITH_NATIVE) $(BIN)/python -m tests.native.fuzz
+
+.PHONY: sim
+sim: setup ## Simulated schedules with crashes and zombies: SEED=0 SCHEDULES=1000, a JSON line
+	@$(BIN)/python -m tests.simulation $(or $(SEED),0) $(SCHEDULES)
+
 .PHONY: bench
-bench: setup ## Events for a CPU-second, next to the idiomatic Faust agent on the same job
-	@$(BIN)/python -m tests.bench
+bench: native ## Events for a CPU-second, next to the idiomatic Faust agent on the same job
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench
+
+.PHONY: chaos
+chaos: native ## Workers on Apache Kafka under faults, held against the core (CHAOS_MINUTES=25, SEED=7)
+	@$(WITH_NATIVE) $(BIN)/python -m tests.chaos $(CHAOS)
+
+.PHONY: chaos-baseline
+chaos-baseline: setup ## The same load and faults for stock Faust's exactly-once
+	@$(BIN)/python -m tests.chaos --baseline $(CHAOS)
+
+.PHONY: bench-commits
+bench-commits: native ## What transactions cost on Apache Kafka, and commits of 1, 8, 32 partitions
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.commits
+
+.PHONY: bench-timers
+bench-timers: native ## How late timers fire on Kafka: idle, under load, 100,000 due at once
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.timers
+
+.PHONY: bench-takeover
+bench-takeover: native ## How long a killed worker's partitions stand still, with and without a copy
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.takeover
+
+.PHONY: bench-restore
+bench-restore: native ## How long a worker takes to have a million customers back, cold and warm
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.restore $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+
+.PHONY: bench-memory
+bench-memory: native ## A worker's memory while CUSTOMERS (5000000) come to be known, store `disk`
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.memory $(if $(CUSTOMERS),--customers $(CUSTOMERS))
 
 .PHONY: kafka-up
 kafka-up: setup ## Start Apache Kafka on localhost:9092 (one node, data under var/)
@@ -62,9 +121,20 @@ kafka-up: setup ## Start Apache Kafka on localhost:9092 (one node, data under va
 kafka-down: setup ## Stop it
 	@$(BIN)/python -m journey_engine.run.brokers down var/kafka
 
+.PHONY: native
+native: setup $(NATIVE)/.built ## Compile the package into var/native (PYTHONPATH=var/native uses it)
+
+$(NATIVE)/.built: $(STAMP) $(shell find journey_engine deploy/native -type f -not -name '*.pyc')
+	@rm -rf $(NATIVE) var/dist
+	@$(BIN)/uv build --quiet --wheel --python $(BIN)/python --out-dir var/dist \
+	  --build-constraint requirements.lock --require-hashes
+	@$(BIN)/python -m zipfile -e var/dist/*.whl $(NATIVE)
+	@ln -s ../../deploy $(NATIVE)/deploy  # where brokers.py looks for Kafka
+	@touch $@
+
 .PHONY: clean
 clean: ## Remove what make and the tests have made
-	@rm -rf $(VENV) var deploy/kafka/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	@rm -rf $(VENV) var build deploy/kafka/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 .PHONY: setup
 setup: $(STAMP) ## Make .venv with the locked packages and this project in it
@@ -73,7 +143,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: lock
