@@ -31,6 +31,9 @@ class SimulatedWorker:
         self.process = process
         self.member = False
         """Whether the group counts on it."""
+        self.asks_anew = False
+        """Whether it was fenced and wants the group to assign anew, as the real worker does: its
+        transaction may have timed out, and then no other owner has come."""
         self.taken = 0
         """Inputs that its partitions took, those taken again included."""
         self.consumer = consumer
@@ -101,6 +104,7 @@ class SimulatedWorker:
         self.process.note(f"partition {partition.number}: fenced, let go")
         self._owned.discard(partition.number)
         await partition.release(self.process.now(), commit=False)
+        self.asks_anew = True
 
     def _run(self, partition: Partition) -> None:
         self.process.note(f"partition {partition.number}: from {dict(partition.positions())}")

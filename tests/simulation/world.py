@@ -196,8 +196,11 @@ class World:
             due = moves and moves[0] < self.loop.time()
             if due:
                 moves.pop(0)
-            if self._dirty or lost or due:
+            asking = [w for w in self._workers.values() if w.asks_anew]
+            if self._dirty or lost or due or asking:
                 self._dirty = False
+                for worker in asking:
+                    worker.asks_anew = False
                 await self._rebalance()
 
     def _silent(self, worker: SimulatedWorker) -> bool:
