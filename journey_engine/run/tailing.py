@@ -40,7 +40,7 @@ async def tail(
             polled = await consumer.getmany(timeout_ms=_POLL_MS)
             for records in polled.values():
                 for record in records:
-                    yield _record(record)
+                    yield copied(record)
             if not follow and not polled and await _at_end(consumer, places):
                 return
     finally:
@@ -55,7 +55,8 @@ async def _at_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> b
     return True
 
 
-def _record(record: Any) -> Record:  # noqa: ANN401 - aiokafka's, untyped
+def copied(record: Any) -> Record:  # noqa: ANN401 - aiokafka's, untyped
+    """The client's own record as one that outlives it."""
     return Record(
         record.topic,
         record.partition,

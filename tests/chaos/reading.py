@@ -1,12 +1,13 @@
 """Topics read whole, as a consumer of either isolation level sees them."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from journey_engine.decode.record import Record
+from journey_engine.run.tailing import copied
 
 Isolation = Literal["read_committed", "read_uncommitted"]
 _FETCH_BYTES = 8 * 1024 * 1024
@@ -47,7 +48,7 @@ async def read(
         left = dict(await consumer.end_offsets(places))
         while left:
             for tp, records in (await consumer.getmany(timeout_ms=100)).items():
-                contents[Place(*tp)] += [_record(record) for record in records]
+                contents[Place(*tp)] += [copied(record) for record in records]
             left = {tp: end for tp, end in left.items() if await consumer.position(tp) < end}
     finally:
         await consumer.stop()
@@ -85,16 +86,4 @@ def _consumer(broker: str, isolation: str) -> AIOKafkaConsumer:
         isolation_level=isolation,
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=50,
-    )
-
-
-def _record(record: Any) -> Record:
-    return Record(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(record.headers),
     )

@@ -17,27 +17,12 @@ from hypothesis import strategies as st
 from journey_engine.define import descriptors
 from journey_engine.define.guards import Declared, Environment, FeatureType
 from journey_engine.define.plan import EvaluationError, Value
+from tests.define.catalogue import Catalogue, EventType, Field
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 SPAN_MAX = 9_223_372_036_854
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MS = dt.timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True)
-class Field:
-    kind: str
-    nullable: bool = False
-
-
-@dataclass(frozen=True)
-class EventType:
-    fields: Mapping[str, Field]
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    events: Mapping[str, EventType]
 
 
 EVENT = {

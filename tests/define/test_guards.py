@@ -10,23 +10,7 @@ from hypothesis import strategies as st
 
 from journey_engine.define.guards import Declared, Environment, ExpressionError, FeatureType
 from journey_engine.define.plan import EvaluationError, Value, Warming
-
-
-@dataclass(frozen=True)
-class Field:
-    kind: str
-    nullable: bool = False
-
-
-@dataclass(frozen=True)
-class EventType:
-    fields: Mapping[str, Field]
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    events: Mapping[str, EventType]
-
+from tests.define.catalogue import Catalogue, EventType, Field
 
 SCHEMAS = Catalogue(
     {
