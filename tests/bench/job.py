@@ -20,16 +20,21 @@ def shop(events: int, customers: int, schemas: Schemas, seed: int = 1) -> Iterat
     chance = random.Random(seed)
     kinds = chance.choices(TYPES, SHARES, k=events)
     for number, kind in enumerate(kinds):
-        line = {
-            "type": kind,
-            "event_id": f"e{seed}-{number}",
-            "customer_id": f"c{chance.randrange(customers):06d}",
-            "occurred_at": START_MS + number * GAP_MS,
-            "channel": CHANNEL,
-            "source": "shop",
+        yield event(
+            schemas,
+            number,
+            GAP_MS,
+            type=kind,
+            event_id=f"e{seed}-{number}",
+            customer_id=f"c{chance.randrange(customers):06d}",
             **_fields(kind, chance, number),
-        }
-        yield read_line(line, schemas, Place("bench", number + 1))
+        )
+
+
+def event(schemas: Schemas, number: int, gap_ms: int, **told: object) -> LogLine:
+    """What `told` says, as the shop's event of this number; they lie `gap_ms` apart."""
+    when = {"occurred_at": START_MS + number * gap_ms, "channel": CHANNEL, "source": "shop"}
+    return read_line(told | when, schemas, Place("bench", number + 1))
 
 
 def _fields(kind: str, chance: random.Random, number: int) -> dict[str, object]:

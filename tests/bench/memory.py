@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from journey_engine.decode.decode import Reader
-from journey_engine.decode.log import LogLine, Place, read_line, route
+from journey_engine.decode.log import LogLine, route
 from journey_engine.run.clock import StreamClock
 from journey_engine.run.definitions import load as load_definitions
 from journey_engine.run.garbage import collected_rarely
@@ -27,7 +27,7 @@ from journey_engine.run.stores import Stores
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
-from tests.bench.job import CHANNEL, START_MS
+from tests.bench.job import CHANNEL, event
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -49,16 +49,15 @@ def growing(customers: int, schemas: Schemas) -> Iterator[LogLine]:
             content: dict[str, object] = {"product_id": "p1"}
             if kind == "CartUpdated":
                 content = {"cart_id": f"k{number}", "total": 12.5, "items": ["p1", "p2"]}
-            line = {
-                "type": kind,
-                "event_id": f"e{number}-{kind}",
-                "customer_id": f"customer-{customer:09d}",
-                "occurred_at": START_MS + number * GAP_MS,
-                "channel": CHANNEL,
-                "source": "shop",
+            yield event(
+                schemas,
+                number,
+                GAP_MS,
+                type=kind,
+                event_id=f"e{number}-{kind}",
+                customer_id=f"customer-{customer:09d}",
                 **content,
-            }
-            yield read_line(line, schemas, Place("bench", number + 1))
+            )
 
 
 def main() -> None:
