@@ -20,7 +20,7 @@ NATIVE := var/native
 WITH_NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(NATIVE):$(CURDIR)
 # Nothing compiled has a part in these.
 NOT_NATIVE := $(addprefix tests/run/test_,cores.py garbage.py log_files.py settings.py sharing.py supervisor.py upstream.py)
-NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py) tests/avro tests/decode/test_decode.py tests/decide \
+NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py) tests/avro $(addprefix tests/decode/test_,decode.py registry_frames.py) tests/decide \
   tests/encode tests/properties tests/replay $(filter-out $(NOT_NATIVE),$(wildcard tests/run/test_*.py))
 
 .PHONY: help

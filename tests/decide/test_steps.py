@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from journey_engine.decide.decide import decide
-from journey_engine.decide.state import MICROSTEPS_MAX
 from journey_engine.define.plan import FeatureOp, ProfileReaders, TraitRule
 from tests.decide.plans import (
     BROKEN,
@@ -15,22 +13,17 @@ from tests.decide.plans import (
     T0,
     Customer,
     after,
-    always,
-    check,
     clause,
     ends,
     entries,
-    event,
     expression,
     feature,
     journey,
-    moves,
     on,
     plan,
     read,
     send,
     stage,
-    when,
 )
 
 
@@ -133,65 +126,6 @@ def test_s3_one_transition_for_an_input() -> None:
     assert customer.stages == ["one"]
     customer.give("Go", 1)
     assert customer.stages == ["two"]
-
-
-def test_s3_always_is_taken_on_entering_and_reads_what_was_remembered() -> None:
-    rich = check("instance", "total", lambda total: total > 5)
-    customer = Customer(
-        plan(
-            journey(
-                "a",
-                stage("door", always("rich", when=rich), always("poor")),
-                stage("rich"),
-                stage("poor"),
-                entry=[clause("Cart", remember={"total": read("event", "total")})],
-            )
-        )
-    )
-    assert moves(customer.give("Cart", 0, total=9)) == [
-        (None, "door", "Cart"),
-        ("door", "rich", "always"),
-    ]
-
-
-def test_s3_more_than_32_microsteps_quarantine_the_instance() -> None:
-    customer = Customer(
-        plan(
-            journey(
-                "a",
-                stage("in", on("Go", to="x")),
-                stage("x", always("y"), enter=[send("hello")]),
-                stage("y", always("x")),
-                entry=[clause("Cart")],
-            ),
-            journey("b", stage("in", on("Go", to="end")), entry=[clause("Cart")]),
-        )
-    )
-    customer.give("Cart", 0)
-    decision = customer.give("Go", 1)
-    assert ends(decision) == [("LOOP", None), ("COMPLETED", None)]
-    assert [one.trigger for one in decision.transitions].count("always") == MICROSTEPS_MAX + 1
-    assert customer.stages == []
-    assert set(customer.outcomes) == {"CANCELLED"}
-    assert len(customer.outcomes) == 17
-
-
-def test_s3_exactly_32_microsteps_are_allowed() -> None:
-    stages = [stage(f"s{n}", always(f"s{n + 1}")) for n in range(MICROSTEPS_MAX)]
-    customer = Customer(
-        plan(journey("a", *stages, stage(f"s{MICROSTEPS_MAX}"), entry=[clause("Cart")]))
-    )
-    customer.give("Cart", 0)
-    assert customer.stages == [f"s{MICROSTEPS_MAX}"]
-
-
-def test_s3_a_stay_by_always_acts_once_on_entering() -> None:
-    customer = Customer(
-        plan(journey("a", stage("in", always(do=[send("hello")])), entry=[clause("Cart")]))
-    )
-    customer.give("Cart", 0)
-    assert customer.outcomes == ["SENT"]
-    assert customer.stages == ["in"]
 
 
 def test_s4_an_input_that_ended_an_instance_may_enter_again() -> None:
@@ -321,62 +255,6 @@ def test_s5_a_guard_false_at_its_time_spends_the_timer() -> None:
     assert not customer.tick(DAY).timers_fired
 
 
-def test_s6_a_bare_when_is_asked_after_inputs_that_reached_the_instance_only() -> None:
-    seen = expression(lambda scope: scope.features["views"] >= 2)
-    views = feature(FeatureOp.COUNT, "View", within=DAY)
-    customer = Customer(
-        plan(
-            journey(
-                "a",
-                stage("in", when(seen, "end")),
-                entry=[clause("Cart")],
-                updates=[clause("Ping", when=NEVER)],
-                features={"views": views},
-            )
-        )
-    )
-    customer.give("Cart", 0)
-    customer.give("View", 1)
-    customer.give("View", 2)
-    assert customer.stages == ["in"]
-    assert moves(customer.give("Ping", 3)) == [("in", None, "when")]
-
-
-def test_s6_a_bare_when_is_not_asked_at_entry() -> None:
-    customer = Customer(
-        plan(
-            journey("a", stage("in", when(expression(lambda _: True), "end")), entry=[clause("C")])
-        )
-    )
-    customer.give("C", 0)
-    assert customer.stages == ["in"]
-
-
-def test_s6_to_end_completes_with_its_outcome() -> None:
-    customer = Customer(
-        plan(journey("a", stage("in", after(HOUR, "end", outcome="clicked")), entry=[clause("C")]))
-    )
-    customer.give("C", 0)
-    assert ends(customer.tick(HOUR)) == [("COMPLETED", "clicked")]
-
-
-def test_s6_eventless_transitions_stand_among_those_of_the_type_in_document_order() -> None:
-    customer = Customer(
-        plan(
-            journey(
-                "a",
-                stage("in", when(expression(lambda _: True), "x"), on("Go", to="y")),
-                stage("x"),
-                stage("y"),
-                entry=[clause("C")],
-            )
-        )
-    )
-    customer.give("C", 0)
-    customer.give("Go", 1)
-    assert customer.stages == ["x"]
-
-
 def test_s7_a_guard_that_fails_is_false_and_counted() -> None:
     customer = Customer(
         plan(
@@ -432,48 +310,3 @@ def test_s8_a_goal_acts_in_the_middle_of_a_wait() -> None:
     customer.give("C", 0)
     customer.give("Order", 1)
     assert not customer.tick(30 * DAY).transitions
-
-
-def test_v1_an_instance_whose_stage_is_gone_ends_quarantined() -> None:
-    old = journey("a", stage("old", after(HOUR, "end"), on("Go", to="end")), entry=[clause("C")])
-    new = journey("a", stage("new", on("Go", to="end")), entry=[clause("C")])
-    customer = Customer(plan(old))
-    customer.give("C", 0)
-    state = customer.state
-    customer.plan = plan(new)
-    assert ends(customer.give("Go", 1)) == [("QUARANTINED", None)]
-    late = decide(plan(new), state, event("Go", 2 * HOUR), T0 + 2 * HOUR)
-    assert ends(late) == [("QUARANTINED", None)]
-
-
-def test_v1_an_instance_whose_journey_is_gone_lies_dormant() -> None:
-    old = plan(
-        journey("a", stage("in", after(HOUR, "end"), on("Go", to="end")), entry=[clause("C")])
-    )
-    customer = Customer(old)
-    customer.give("C", 0)
-    customer.plan = plan(journey("b", stage("in"), entry=[clause("Go")]))
-    assert not customer.tick(HOUR).transitions
-    assert not customer.state.instances[0].timers
-    customer.give("Go", 2 * HOUR)
-    assert customer.stages == ["in", "in"]
-    customer.plan = old
-    assert ends(customer.give("Go", 3 * HOUR)) == [("COMPLETED", None)]
-
-
-def test_v1_a_stage_that_the_plan_does_not_have_ends_the_instance() -> None:
-    lost = journey("a", stage("in", on("Go", to="nowhere")), entry=[clause("C")])
-    customer = Customer(plan(lost, journey("b", stage("in"), entry=[clause("C")], start="gone")))
-    assert ends(customer.give("C", 0)) == [("QUARANTINED", None)]
-    assert ends(customer.give("Go", 1)) == [("QUARANTINED", None)]
-
-
-def test_v1_a_timer_of_a_transition_that_is_none_any_more_is_spent() -> None:
-    old = journey("a", stage("in", on("Go", to="end"), after(HOUR, "end")), entry=[clause("C")])
-    customer = Customer(plan(old))
-    customer.give("C", 0)
-    for transitions in ([on("Go", to="end")], [on("Go", to="end"), on("Pay", to="end")]):
-        fresh = plan(journey("a", stage("in", *transitions), entry=[clause("C")]))
-        later = Customer(fresh, customer.state)
-        assert not later.tick(HOUR).transitions
-        assert later.stages == ["in"]

@@ -1,12 +1,9 @@
 """A record to an event, or the reason why not."""
 
 import io
-import json
-import struct
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
-from uuid import UUID
 
 import pytest
 from aiokafka.structs import ConsumerRecord
@@ -29,76 +26,18 @@ from journey_engine.decode.frame import frame
 from journey_engine.decode.record import Record
 from journey_engine.encode.outgoing import iso_utc
 from journey_engine.errors import DeadLetterCode
-from journey_engine.schemas import SHARED_FIELDS, EventSchema, Schemas
-
-NOW = 1_710_325_274_000
-ORDER: Mapping[str, Any] = {
-    "event_id": "e1",
-    "customer_id": "c1",
-    "anonymous_id": None,
-    "occurred_at": NOW,
-    "channel": "web",
-    "source": "shop",
-    "session_id": "s1",
-    "backfill": False,
-    "order_id": "o1",
-    "total": 12.5,
-    "items": ["p1", "p2"],
-    "cart_id": None,
-}
-
-
-def catalogue(*extra: dict[str, Any]) -> Schemas:
-    """One type of event, in as many versions as fields are added."""
-    fields = [
-        {
-            "name": name,
-            "type": kind,
-            "doc": name,
-            **({"default": None} if isinstance(kind, list) else {}),
-            **({"default": False} if kind == "boolean" else {}),
-        }
-        for name, kind in SHARED_FIELDS.items()
-    ]
-    fields += [
-        {"name": "order_id", "type": "string", "doc": "order"},
-        {"name": "total", "type": ["null", "double"], "default": None, "doc": "total"},
-        {"name": "items", "type": {"type": "array", "items": "string"}, "doc": "items"},
-        {"name": "cart_id", "type": ["null", "string"], "default": None, "doc": "cart"},
-    ]
-    top = {"type": "record", "name": "OrderPlaced", "namespace": "journey.events"}
-    return Schemas.parse(
-        {
-            f"events/OrderPlaced/{n + 1}.avsc": json.dumps({**top, "fields": [*fields, *extra[:n]]})
-            for n in range(len(extra) + 1)
-        }
-    )
-
-
-SCHEMAS = catalogue()
-ORDER_SCHEMA = SCHEMAS.events["OrderPlaced"]
-READER = Reader(SCHEMAS, {"OrderPlaced": frozenset({"total", "items", "channel"})})
-
-
-def body(fields: Mapping[str, Any] = ORDER, schema: EventSchema = ORDER_SCHEMA) -> bytes:
-    out = io.BytesIO()
-    schemaless_writer(out, schema.parsed, fields)
-    return out.getvalue()
-
-
-def record(value: bytes | None, key: bytes | None = b"c1", **more: Any) -> Record:
-    return Record("interactions.web.v1", 2, 7, NOW, key, value, **more)
-
-
-def order(key: bytes | None = b"c1", **changes: Any) -> Record:
-    return record(frame(ORDER_SCHEMA.fingerprint, body({**ORDER, **changes})), key)
-
-
-def code(item: Record, reader: Reader = READER) -> DeadLetterCode:
-    found = decode(item, reader)
-    assert isinstance(found, Rejected), found
-    assert found.message
-    return found.code
+from tests.decode.orders import (
+    NOW,
+    ORDER,
+    ORDER_SCHEMA,
+    READER,
+    SCHEMAS,
+    body,
+    catalogue,
+    code,
+    order,
+    record,
+)
 
 
 def test_an_event_keeps_the_shared_fields_and_only_those_of_its_own_that_are_read() -> None:
@@ -330,29 +269,6 @@ def test_an_older_version_is_brought_to_the_newest_one() -> None:
     assert code(cut, reader) == DeadLetterCode.DECODE_ERROR
     left = record(frame(older.fingerprint, body(ORDER, older) + b"\x00"))
     assert code(left, reader) == DeadLetterCode.DECODE_ERROR
-
-
-GUID = UUID("12345678-1234-5678-1234-567812345678")
-BY_PREFIX = record(b"\x00" + struct.pack(">I", 42) + body())
-BY_HEADER = record(body(), headers=(("__value_schema_id", b"\x00" + struct.pack(">I", 42)),))
-BY_GUID = record(body(), headers=(("__value_schema_id", b"\x01" + GUID.bytes),))
-
-
-@pytest.mark.parametrize(("item", "schema_id"), [(BY_PREFIX, 42), (BY_HEADER, 42), (BY_GUID, GUID)])
-def test_a_registry_frame_asks_for_its_schema_and_is_read_once_it_is_known(
-    item: Record, schema_id: int | UUID
-) -> None:
-    assert decode(item, READER) == NeedSchema(schema_id)
-    known = replace(SCHEMAS, by_registry_id={schema_id: ORDER_SCHEMA})
-    found = decode(item, Reader(known, READER.fields))
-    assert isinstance(found, Event)
-    assert found.fields["total"] == 12.5
-
-
-@pytest.mark.parametrize("content", [None, b"", b"\x00\x01", b"\x01" + b"\x00" * 15, b"\x02abcd"])
-def test_a_header_without_a_schema_id_is_a_decode_error(content: bytes | None) -> None:
-    item = record(body(), headers=(("__value_schema_id", content),))
-    assert code(item) == DeadLetterCode.DECODE_ERROR
 
 
 BYTES = st.binary(max_size=80)
