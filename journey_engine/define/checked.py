@@ -11,6 +11,9 @@ from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 
+ACCOUNT = "account."
+"""With this begins what an account's journey reads of its account (rule M3)."""
+
 _FieldProto = descriptor_pb2.FieldDescriptorProto
 _PRIMITIVES = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 _WELL_KNOWN = {1: "dyn", 2: "timestamp", 3: "duration"}
@@ -121,7 +124,8 @@ class _Reader:
         reference = self._references.get(expr.id)
         form = expr.WhichOneof("expr_kind")
         if reference is not None and form in {"ident_expr", "select_expr"}:
-            return Ident(offset, kind, reference.name)
+            # What is read of an account is of the state that is decided, as of a customer.
+            return Ident(offset, kind, reference.name.removeprefix(ACCOUNT))
         if form == "const_expr":
             return _literal(offset, kind, expr.const_expr)
         if form == "select_expr":

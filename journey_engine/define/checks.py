@@ -3,7 +3,8 @@
 Only what is certain is reported: a journey that passes may still never do what its author hopes.
 """
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from journey_engine.define.document import JourneyDocument, StageForm, TransitionForm
@@ -24,6 +25,14 @@ def check_journey(document: JourneyDocument, place: Place) -> None:
         _check_shadowed(stage, at)
 
 
+def check_review(document: JourneyDocument, place: Place, today: dt.date | None) -> None:
+    """Warn of a journey whose `review_by` has passed (rule F4)."""
+    if today is not None and dt.date.fromisoformat(document.review_by) < today:
+        message = f"the review of this journey was due on {document.review_by}"
+        hint = "look at what it does to `success`, then set the next date or retire it"
+        place.at("review_by").warn("REVIEW_OVERDUE", message, hint)
+
+
 def _check_reached(document: JourneyDocument, place: Place) -> None:
     if document.start not in document.stages:
         return
@@ -33,14 +42,15 @@ def _check_reached(document: JourneyDocument, place: Place) -> None:
         name = ahead.pop()
         if name not in reached and name in document.stages:
             reached.add(name)
-            ahead.extend(each.to for each in document.stages[name].transitions if each.to)
+            ahead.extend(document.stages[name].targets)
+            ahead.extend(document.stages[name].after_sends)
     for name in document.stages.keys() - reached:
         message = f"no transition leads from `{document.start}` to the stage `{name}`"
         place.at("stages", name).key_error("UNREACHABLE_STAGE", message, "lead there, or drop it")
 
 
 def _check_way_out(document: JourneyDocument, name: str, stage: StageForm, place: Place) -> None:
-    leaves = any(each.to not in {None, name} for each in stage.transitions)
+    leaves = any(target != name for target in stage.targets)
     if not leaves and document.abandon is None:
         message = f"nothing but a goal or an exit leads out of the stage `{name}`"
         hint = "add a transition such as {after: 30d, to: end}, or `abandon` to the journey"
@@ -49,37 +59,54 @@ def _check_way_out(document: JourneyDocument, name: str, stage: StageForm, place
 
 def _check_always_loops(document: JourneyDocument, place: Place) -> None:
     """A circle of stages each of which leaves at once, whatever happens."""
-    at_once = {name: to for name, form in document.stages.items() if (to := _leaves_at_once(form))}
+    at_once = {name: ways for name, form in document.stages.items() if (ways := _at_once(form))}
+    while rests := {name for name in at_once if _comes_to_rest(document, name, at_once)}:
+        at_once = {name: ways for name, ways in at_once.items() if name not in rests}
     reported: set[str] = set()
-    for start in document.stages:
+    for start in at_once:
         path: list[str] = []
         name = start
-        while name in at_once and name not in path:
+        while name not in path:
             path.append(name)
-            name = at_once[name]
-        circle = path[path.index(name) :] if name in path else []
-        if circle and not reported.intersection(circle):
+            name = next(way for way in at_once[name] if way in at_once)
+        circle = path[path.index(name) :]
+        if not reported.intersection(circle):
             reported.update(circle)
-            message = "`always` leads round in a circle: " + " → ".join([*circle, circle[0]])
+            message = "they lead round in a circle at once: " + " → ".join([*circle, circle[0]])
             hint = "let one of these stages wait"
             place.at("stages", circle[0]).key_error("ALWAYS_LOOP", message, hint)
 
 
-def _leaves_at_once(form: StageForm) -> str | None:
-    """Where the stage's first `always` leads, if it has no guard."""
+def _comes_to_rest(document: JourneyDocument, name: str, at_once: Mapping[str, list[str]]) -> bool:
+    """Whether who enters the stage can come to rest; in a split those of every arm must."""
+    rests = [way not in at_once for way in at_once[name]]
+    return all(rests) if document.stages[name].split is not None else any(rests)
+
+
+def _at_once(form: StageForm) -> list[str]:
+    """Where the stage leads at once: a junction, or one whose first `always` has no guard."""
     first = next((each for each in form.transitions if each.always), None)
-    return first.to if first is not None and first.when is None else None
+    if first is not None and first.when is None and first.to is not None:
+        return [first.to]
+    return form.ways
 
 
 def _check_waits(document: JourneyDocument, stage: StageForm, place: Place) -> None:
     abandon = document.abandon.after if document.abandon else None
     waits = [(i, each) for i, each in enumerate(stage.transitions) if each.after is not None]
+    for index, each in enumerate(stage.transitions):
+        patient = each.not_followed_by is not None and each.within is not None
+        if patient and abandon is not None and abandon < (each.within or 0):
+            at = place.at("transitions", index, "within")
+            message = "the wait is longer than `abandon`, which ends the instance first"
+            at.error("WAIT_BEYOND_ABANDON", message, "shorten the wait or lengthen `abandon`")
     for index, wait in waits:
         if abandon is not None and wait.after is not None and abandon < wait.after:
             at = place.at("transitions", index, "after")
             message = "the wait is longer than `abandon`, which ends the instance first"
             at.error("WAIT_BEYOND_ABANDON", message, "shorten the wait or lengthen `abandon`")
-    timers = len(waits) + (abandon is not None)
+    dated = sum(each.at is not None for each in stage.transitions)
+    timers = len(waits) + dated + (abandon is not None)
     if timers > STAGE_TIMERS_MAX:
         message = f"{timers} timers run in this stage, at most {STAGE_TIMERS_MAX} can"
         place.key_error("TIMERS_LIMIT", message, "`abandon` counts as one")
@@ -101,21 +128,34 @@ def _before(stage: StageForm, index: int) -> Iterator[tuple[int, TransitionForm]
 
 
 def _shadows(shadow: TransitionForm, later: TransitionForm, *, stands_before: bool) -> bool:
-    """Whether `shadow`, which has no guard, is taken wherever `later` could be."""
-    if shadow.when is not None:
+    """Whether `shadow`, of no guard or the same, is taken wherever `later` could be."""
+    if shadow.kind is not None:
         return False
-    if shadow.on is not None and later.on is not None and stands_before:
-        same_key = (shadow.key, shadow.scope) == (later.key, later.scope)
-        return same_key and set(later.on) <= set(shadow.on)
-    if shadow.always and stands_before:
-        return bool(later.always) or (later.on is None and later.after is None)
+    if shadow.when is not None and (shadow.when != later.when or shadow.after is not None):
+        return False
+    if shadow.on is not None and later.leads and stands_before:
+        keys = {each.key for each in later.elements if set(each.on) & set(later.leads)}
+        same_reach = keys == {shadow.key} and shadow.scope == later.scope
+        return same_reach and set(later.leads) <= set(shadow.on)
+    if not _waits(shadow) and shadow.on is None and stands_before:
+        # What is always looked at comes before a bare `when`, which does not see the entering.
+        bare = not later.elements and not _waits(later) and not later.always
+        return bare or bool(shadow.always and later.always)
     return _fires_first(shadow, later, stands_before=stands_before)
 
 
+def _waits(form: TransitionForm) -> bool:
+    return form.after is not None or form.at is not None
+
+
 def _fires_first(shadow: TransitionForm, later: TransitionForm, *, stands_before: bool) -> bool:
-    if shadow.after is None or later.after is None or shadow.to is None:
+    if shadow.to is None:
         return False
     same_start = (shadow.since, shadow.reset_on) == (later.since, later.reset_on)
     same_reach = (shadow.key, shadow.scope) == (later.key, later.scope)
+    if shadow.at is not None:
+        return same_start and same_reach and stands_before and shadow.at == later.at
+    if shadow.after is None or later.after is None:
+        return False
     sooner = shadow.after < later.after or (shadow.after == later.after and stands_before)
     return same_start and same_reach and sooner

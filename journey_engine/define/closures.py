@@ -12,14 +12,15 @@ from typing import Any
 from journey_engine.define import operators
 from journey_engine.define.checked import Call, Const, Ident, ListOf, Node, Select
 from journey_engine.define.descriptors import Attribute, Declared, Vocabulary
-from journey_engine.define.expression_error import ExpressionError, did_you_mean
+from journey_engine.define.expression import EvaluationError, Scope, Value
+from journey_engine.define.expression_error import ExpressionError, suggestion
 from journey_engine.define.literals import milliseconds
-from journey_engine.define.plan import EvaluationError, Scope, Value
 
 Run = Callable[[Scope], Any]
 
 _ROOTS: Mapping[str, Callable[[Scope], Mapping[str, Value]]] = {
-    root: operator.attrgetter(root) for root in ("event", "customer", "instance", "features")
+    root: operator.attrgetter(root)
+    for root in ("event", "customer", "instance", "features", "milestones")
 }
 _COMPLETE = ".complete"
 
@@ -209,7 +210,7 @@ class _Builder:
                     argument.offset,
                     "UNKNOWN_NAME",
                     f"there is no {what} '{value}'",
-                    did_you_mean(str(value), map(str, known)),
+                    suggestion(str(value), map(str, known)),
                 )
         arguments = [required(self.build(argument)) for argument in node.arguments]
         ask = _QUESTIONS[node.function]

@@ -18,6 +18,8 @@ from google.protobuf import (
     wrappers_pb2,
 )
 
+from journey_engine.define.checked import ACCOUNT
+
 _FieldProto = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "journey"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -86,8 +88,15 @@ class Declared:
     features: Mapping[str, FeatureType] = field(default_factory=dict)
     journeys: frozenset[str] = frozenset()
     stages: frozenset[str] = frozenset()
+    milestones: frozenset[str] = frozenset()
     purposes: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    sends: frozenset[str] | None = None
+    """The ids that `event.send` can have; None where any journey's may come."""
+    of_account: bool = False
+    """Whether the journey is an account's (rule M3): then there are no traits, and features are
+    read as `account.features`.
+    """
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,14 @@ class Attribute:
     nullable: bool
 
 
+MISSING = "missing"
+"""`milestones.missing`: the names of those not reached (rule I5)."""
+MEMBERS = "members"
+"""`instance.members`: the customers of an account (rule M3)."""
 _TIME = Attribute("timestamp", nullable=False)
+_MEMBERS = Attribute("list<string>", nullable=False)
+_OF_CUSTOMERS = frozenset({"consent", "reachable", "changed"})
+"""Functions of what is known of one customer."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,8 @@ class Vocabulary:
 
     records: Mapping[str, Record]
     variables: Mapping[str, str]
+    refused: frozenset[str] = frozenset()
+    """The functions that there are not."""
 
 
 def vocabulary(schemas: Catalogue, declared: Declared, event_types: tuple[str, ...]) -> Vocabulary:
@@ -130,20 +148,30 @@ def vocabulary(schemas: Catalogue, declared: Declared, event_types: tuple[str, .
         "instance": _record("instance", {**_nullable(declared.context), "entered_at": _TIME}),
         "stage": _record("stage", {"entered_at": _TIME}),
         "features": _record("features", _features(declared.features)),
+        "milestones": _record("milestones", _milestones(declared.milestones)),
     }
     variables = {root: f"message:{_PACKAGE}.{root}" for root in records}
     variables["now"] = "timestamp"
+    features = "features"
+    if declared.of_account:
+        features = f"{ACCOUNT}features"
+        own = {**_nullable(declared.context), "entered_at": _TIME, MEMBERS: _MEMBERS}
+        records["instance"] = _record("instance", own)
+        records["features"] = _record(features, _features(declared.features))
+        variables[features] = variables.pop("features")
+        del variables["customer"]
     records["visits"] = _record("stage(...)", {"visits": Attribute("int", nullable=False)})
     for name in records["features"].fields:
         feature = declared.features[name]
-        variables[f"features.{name}.complete"] = "bool"
+        variables[f"{features}.{name}.complete"] = "bool"
         if feature.members is not None:
-            label = f"features.{name}"
+            label = f"{features}.{name}"
             records[f"feature_{name}"] = _record(label, _nullable(feature.members))
     if event_types:
         records["event"] = _event(schemas, event_types)
         variables["event"] = f"message:{_PACKAGE}.event"
-    return Vocabulary({f"{_PACKAGE}.{name}": r for name, r in records.items()}, variables)
+    refused = _OF_CUSTOMERS if declared.of_account else frozenset[str]()
+    return Vocabulary({f"{_PACKAGE}.{name}": r for name, r in records.items()}, variables, refused)
 
 
 def messages(words: Vocabulary) -> descriptor_pool.DescriptorPool:
@@ -183,6 +211,7 @@ def checker(words: Vocabulary, pool: descriptor_pool.DescriptorPool) -> cel.Env:
         functions=[
             cel.FunctionDecl(name, [cel.Overload(name, result, parameters, is_member=False)])
             for name, (result, parameters) in functions.items()
+            if name not in words.refused
         ],
     )
 
@@ -202,6 +231,11 @@ def _unreadable(name: str, kind: str) -> str | None:
     if kind.startswith("message:") or element in _SCALARS or element in _TIMES:
         return None
     return f"expressions cannot read type {kind}"
+
+
+def _milestones(names: frozenset[str]) -> dict[str, Attribute]:
+    reached = {name: Attribute("bool", nullable=False) for name in sorted(names)}
+    return {**reached, MISSING: Attribute("list<string>", nullable=False)} if names else {}
 
 
 def _nullable(kinds: Mapping[str, str]) -> dict[str, Attribute]:

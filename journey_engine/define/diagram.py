@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from journey_engine.define.plan import END, Clause, JourneyPlan, TransitionPlan
+from journey_engine.define.junction_plan import Arm, Branch, Split, ways
+from journey_engine.define.plan import END, Clause, JourneyPlan, StagePlan, TransitionPlan
 
 _PLAIN: Final = re.compile(r"\w+", re.ASCII)
 _SPECIAL: Final = re.compile(r"[^\w\s.,'()\[\]|=!&+*/-]", re.ASCII)
@@ -23,12 +24,18 @@ def _lines(journey: JourneyPlan) -> Iterator[str]:
     yield "stateDiagram-v2"
     yield f'  state "{journey.name} v{journey.version}" as {frame} {{'
     for stage in journey.stages.values():
-        yield f'    state "{stage.name}" as {names[stage.name]}'
+        shown = f'"{stage.name}" as {names[stage.name]}'
+        yield f"    state {shown if stage.junction is None else f'{names[stage.name]} <<choice>>'}"
     for clause in _unique(journey.entries):
         yield f"    [*] --> {names[journey.start]}: {_label(clause.text)}"
     for stage in journey.stages.values():
         for transition in stage.transitions:
-            yield f"    {_arrow(stage.name, transition, names)}: {_transition(transition)}"
+            yield f"    {_arrow(stage.name, transition.to, names)}: {_transition(transition)}"
+        for way in ways(stage.junction):
+            yield f"    {_arrow(stage.name, way.to, names)}: {_way(stage, way)}"
+        for to, text in _suppressed(stage):
+            yield f"    {_arrow(stage.name, to, names)}: {_label(text)}"
+    yield from _milestones(journey, names[journey.start])
     yield "  }"
     for clause in _unique(journey.goals):
         yield f"  {frame} --> [*]: {_label(f'goal {clause.name}, {clause.text}')}"
@@ -36,6 +43,15 @@ def _lines(journey: JourneyPlan) -> Iterator[str]:
         yield f"  {frame} --> [*]: {_label(f'exit {clause.name}, {clause.text}')}"
     if journey.abandon is not None:
         yield f"  {frame} --> [*]: abandoned after {_duration(journey.abandon)}"
+
+
+def _milestones(journey: JourneyPlan, start: str) -> Iterator[str]:
+    """They are reached in any stage: a note beside the first says what they are."""
+    if journey.milestones:
+        yield f"    note left of {start}"
+        for clause in sorted(_unique(journey.milestones), key=lambda one: one.name):
+            yield f"      milestone {_label(f'{clause.name}, {clause.text}')}"
+        yield "    end note"
 
 
 def _names(journey: JourneyPlan) -> dict[str, str]:
@@ -47,15 +63,34 @@ def _names(journey: JourneyPlan) -> dict[str, str]:
     return names
 
 
-def _arrow(stage: str, transition: TransitionPlan, names: Mapping[str, str]) -> str:
-    target = transition.to if transition.to is not None else stage
+def _suppressed(stage: StagePlan) -> Iterator[tuple[str, str]]:
+    """Where its sends lead when they come to nothing, and when (rule C9)."""
+    actions = [*stage.on_enter, *(one for each in stage.transitions for one in each.actions)]
+    for action in actions:
+        for to in sorted(set(action.on_suppressed.values())):
+            outcomes = [name.value for name, target in action.on_suppressed.items() if target == to]
+            yield to, f"send {action.id} {' | '.join(outcomes)}"
+
+
+def _arrow(stage: str, to: str | None, names: Mapping[str, str]) -> str:
+    target = stage if to is None else to
     return f"{names[stage]} --> {'[*]' if target == END else names[target]}"
 
 
 def _transition(transition: TransitionPlan) -> str:
-    done = "".join(f", send {action.id}" for action in transition.actions)
+    done = "".join(f", {action.kind.lower()} {action.id}" for action in transition.actions)
     outcome = f", outcome {transition.outcome}" if transition.outcome else ""
     return _label(f"{transition.text}{done}{outcome}")
+
+
+def _way(stage: StagePlan, way: Branch | Arm) -> str:
+    """A way out of a junction, which Mermaid draws without its name."""
+    outcome = f", outcome {way.outcome}" if way.outcome else ""
+    if isinstance(way, Branch):
+        return _label(f"{stage.name}: {way.text}{outcome}")
+    experiment = stage.junction.experiment if isinstance(stage.junction, Split) else ""
+    share = f"{way.share / 100:g} per cent"
+    return _label(f"{stage.name}: experiment {experiment}, {way.text} {share}{outcome}")
 
 
 def _label(text: str) -> str:

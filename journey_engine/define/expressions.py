@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from journey_engine.define.codes import WARNINGS
+from journey_engine.define.expression import Expression
 from journey_engine.define.guards import Declared, Environment, ExpressionError
-from journey_engine.define.later import LATER_EVENTS
 from journey_engine.define.place import Place, suggestion
-from journey_engine.define.plan import Expression
+from journey_engine.define.plan import MILESTONE
 from journey_engine.schemas import Field, Schemas
 
 
@@ -67,6 +68,7 @@ class Expressions:
             place.error_within(_offset(text, error), error.code, error.message, hint)
             return None
         self._note(expression, chosen)
+        self._remark(place, expression, names.declared, chosen, want)
         return expression
 
     def compile_all(
@@ -94,15 +96,29 @@ class Expressions:
             self._environments[known] = Environment(self.schemas, declared, types)
         return self._environments[known].compile(text, want=want)
 
+    def _remark(
+        self,
+        place: Place,
+        expression: Expression,
+        declared: Declared,
+        types: tuple[str, ...],
+        want: str | None,
+    ) -> None:
+        if expression.tree is None:
+            return
+        for remark in self._environments[id(declared), types].remarks(expression.tree):
+            if remark.code in WARNINGS:
+                place.warn_within(remark.offset, remark.code, remark.message, remark.hint)
+            elif want == "bool":
+                place.error_within(remark.offset, remark.code, remark.message, remark.hint)
+
     def has_type(self, place: Place, event_type: str) -> bool:
         """Whether the type is published; if not, `place` is told."""
         if event_type in self.schemas.events:
             return True
-        if event_type in LATER_EVENTS:
-            message = f"this version does not run {LATER_EVENTS[event_type]}"
-            place.error("NOT_SUPPORTED", message, "leave it out")
-            return False
         hint = suggestion(event_type, self.schemas.events)
+        if event_type == MILESTONE:
+            hint = "it stands at transitions and `reset_on` of a journey with milestones"
         place.error("UNKNOWN_EVENT", f"no schema for the event type `{event_type}`", hint)
         return False
 

@@ -10,7 +10,7 @@ from journey_engine.define.expressions import NOTHING, Expressions
 from journey_engine.define.form import FeatureForm
 from journey_engine.define.guards import FeatureType
 from journey_engine.define.place import Place
-from journey_engine.define.plan import FeatureOp, FeaturePlan
+from journey_engine.define.profile_plan import FeatureOp, FeaturePlan
 from journey_engine.schemas import Field
 
 RECENT_KEEP_DEFAULT: Final = 64
@@ -111,7 +111,7 @@ def _check_form(form: FeatureForm, op: FeatureOp, fields: tuple[str, ...], place
     elif "at" in form.fields_:
         problem = "`at` is the time of the event, no field can be called so"
     if problem:
-        place.key_error("FEATURE_FORM", problem)
+        place.key_error("FEATURE_FORM", problem, "see the features in the language page")
     return not problem
 
 

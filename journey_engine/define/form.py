@@ -20,9 +20,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 _UNIT_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+DURATION_MAX: Final = 36_500 * _UNIT_MS["d"]
+"""The longest duration that a file may name, in milliseconds."""
 _DURATION = r"^[1-9][0-9]{0,8}[smhdw]$"
+_SHARE = r"^([0-9]{1,3})(?:\.([0-9]{1,2}))?%$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+_WHOLE: Final = 10_000
 _FIELD_OF_TYPE = r"^[A-Za-z][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -33,7 +37,21 @@ def parse_duration(value: object) -> int:
             "bad_duration",
             "not a duration: write a whole number and one of s m h d w, such as 30m or 4h",
         )
-    return int(value[:-1]) * _UNIT_MS[value[-1]]
+    duration = int(value[:-1]) * _UNIT_MS[value[-1]]
+    if duration > DURATION_MAX:
+        raise PydanticCustomError("bad_duration", "longer than 100 years: write at most 36500d")
+    return duration
+
+
+def parse_share(value: object) -> int:
+    """Hundredths of a per cent of a share such as `20%` or `12.5%` (rule F2)."""
+    found = re.fullmatch(_SHARE, value) if isinstance(value, str) else None
+    share = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else _WHOLE + 1
+    if share > _WHOLE:
+        raise PydanticCustomError(
+            "bad_share", "not a share: write 0% to 100%, with at most two decimals"
+        )
+    return share
 
 
 def _expression(value: object) -> object:
@@ -51,9 +69,11 @@ def one_or_many(value: object) -> object:
 def _date(value: object) -> object:
     if isinstance(value, str):
         try:
-            dt.date.fromisoformat(value)
+            if dt.date.fromisoformat(value).isoformat() == value:
+                return value
         except ValueError:
-            raise PydanticCustomError("bad_date", "not a date: write 2027-03-01") from None
+            pass
+        raise PydanticCustomError("bad_date", "not a date: write 2027-03-01")
     return value
 
 
@@ -62,6 +82,12 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["30m", "4h", "3d"]}),
 ]
+Share = Annotated[
+    int,
+    BeforeValidator(parse_share),
+    WithJsonSchema({"type": "string", "pattern": _SHARE, "examples": ["20%", "12.5%"]}),
+]
+"""In hundredths of a per cent."""
 Date = Annotated[str, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Cel = Annotated[
     str,

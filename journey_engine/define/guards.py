@@ -6,9 +6,11 @@ so its evaluation is bounded too. No text is ever evaluated as Python.
 """
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from journey_engine.define import checked, closures
+from journey_engine.define.contradictions import never_true
 from journey_engine.define.descriptors import (
     Catalogue,
     Declared,
@@ -17,14 +19,16 @@ from journey_engine.define.descriptors import (
     messages,
     vocabulary,
 )
-from journey_engine.define.expression_error import ExpressionError, did_you_mean
-from journey_engine.define.plan import EvaluationError, Expression, Scope
+from journey_engine.define.expression import EvaluationError, Expression, Scope
+from journey_engine.define.expression_error import ExpressionError, suggestion
+from journey_engine.define.nulls import unchecked
 
 __all__ = ["Declared", "Environment", "ExpressionError", "FeatureType"]
 
 EXPRESSION_CHARS_MAX = 4096
 EXPRESSION_NODES_MAX = 256
 
+_SEND = "event.send"
 _FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?:\n|\s*\[INVALID_ARGUMENT\]|\Z)")
 _NO_FIELD = re.compile(r"undefined field '(.*)' not found in struct '(.*)'")
 _NO_NAME = re.compile(r"undeclared reference to '(.*)' \(in container")
@@ -32,6 +36,15 @@ _NO_MEMBERS = re.compile(r"expression of type '(.*)' cannot be the operand of a 
 _NO_OVERLOAD = re.compile(r"found no matching overload for '(.*)' applied to '\((.*)\)'")
 _WRAPPER = re.compile(r"wrapper\((\w+)\)")
 _EXPECTING = re.compile(r" expecting \{.*")
+
+
+class Remark(NamedTuple):
+    """What the lint says of an expression; `offset` is where in its text."""
+
+    offset: int
+    code: str
+    message: str
+    hint: str
 
 
 class Environment:
@@ -72,7 +85,22 @@ class Environment:
         run = closures.required(built) if want == "bool" else built.run
         if any(root != "event" for root, _ in reads):
             run = _remembered(run)
-        return Expression(text, tree.kind, reads, run)
+        return Expression(text, tree.kind, reads, run, tree)
+
+    def remarks(self, tree: checked.Node) -> Iterator[Remark]:
+        """What the lint says of a checked expression (rules F3, V4)."""
+        if tree.kind == "bool":
+            domains = {} if self._declared.sends is None else {_SEND: self._declared.sends}
+            reason = never_true(tree, domains)
+            if reason is not None:
+                hint = "say what may hold, or leave the clause out"
+                yield Remark(0, "GUARD_NEVER_TRUE", f"it is never true: {reason}", hint)
+        for offset, read in unchecked(tree, self._words):
+            operand = read
+            if self._declared.of_account and read.startswith("features."):
+                operand = checked.ACCOUNT + read
+            message = f"`{operand}` may be null, and a comparison with null is an error"
+            yield Remark(offset, "NULL_COMPARED", message, f"write {operand} != null && …")
 
     def _check(self, text: str) -> checked.Node:
         try:
@@ -103,7 +131,7 @@ class Environment:
             return self._no_name(text, offset, match[1])
         if match := _NO_MEMBERS.match(message):
             told = f"a value of type {_author(match[1])} has no fields"
-            return ExpressionError.at(text, offset, "UNKNOWN_FIELD", told)
+            return ExpressionError.at(text, offset, "UNKNOWN_FIELD", told, "it is one value")
         if match := _NO_OVERLOAD.match(message):
             return _wrong_types(text, offset, match[1], match[2])
         return ExpressionError.at(text, offset, "SYNTAX", _plain_syntax(message))
@@ -114,7 +142,7 @@ class Environment:
         message = f"{record.label} has no field '{name}'"
         if name in record.refused:
             message = f"{record.label}.{name} cannot be read: {record.refused[name]}"
-        hint = did_you_mean(name, record.fields)
+        hint = suggestion(name, record.fields)
         return ExpressionError.at(text, offset, "UNKNOWN_FIELD", message, hint)
 
     def _no_name(self, text: str, offset: int, dotted: str) -> ExpressionError:
@@ -122,7 +150,7 @@ class Environment:
         if not text.startswith(name, offset):
             offset = max(text.rfind(name, 0, offset), 0)  # from the parenthesis to the name
         known = {root.partition(".")[0] for root in self._words.variables} | closures.FUNCTIONS
-        hint = did_you_mean(name, known)
+        hint = suggestion(name, known)
         if name == "event":
             hint = "no event leads here"
         return ExpressionError.at(text, offset, "UNKNOWN_FIELD", f"there is no '{name}'", hint)

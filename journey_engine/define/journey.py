@@ -1,61 +1,103 @@
 """One journey: its document to its plan."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
+from journey_engine.define.accounts import check_subject
 from journey_engine.define.actions import Actions
+from journey_engine.define.calendars import Waits
 from journey_engine.define.checks import check_journey
 from journey_engine.define.company import Company
+from journey_engine.define.contact_checks import check_contacts
 from journey_engine.define.context import infer_context
+from journey_engine.define.descriptors import MISSING
 from journey_engine.define.document import (
     EntryForm,
     ExitForm,
     GoalForm,
     JourneyDocument,
-    ReentryForm,
+    MilestoneForm,
     UpdateForm,
+    action_ids,
+    event_types,
 )
+from journey_engine.define.expression import Expression
 from journey_engine.define.expressions import Expressions, Names
 from journey_engine.define.features import Feature, compile_features
 from journey_engine.define.guards import Declared
+from journey_engine.define.junctions import Junctions
+from journey_engine.define.patterns import Patterns, asked_when_whole
 from journey_engine.define.place import Place, suggestion
-from journey_engine.define.plan import (
-    END,
-    Clause,
-    Expression,
-    FeaturePlan,
-    JourneyPlan,
-    Reentry,
-    ReentryMode,
-)
+from journey_engine.define.plan import END, Clause, JourneyPlan
+from journey_engine.define.policies import compile_holds
+from journey_engine.define.policy_checks import check_policies
+from journey_engine.define.policy_plan import PLAIN, Hold
 from journey_engine.define.profile import known_types
+from journey_engine.define.profile_plan import FeaturePlan
 from journey_engine.define.routing import Route, Routing
-from journey_engine.define.stages import Stages, clause_text
+from journey_engine.define.stages import Parts, Stages, clause_text
+from journey_engine.define.switches import Switches
+from journey_engine.define.versions import file_stem, moves
 
 _NUMBERS: Final = frozenset({"int", "double"})
 
 
-def compile_journey(
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What a journey's expressions may name, on entry and in a live instance."""
+
+    features: Mapping[str, Feature]
+    entry: Names
+    live: Names
+
+
+def know_journey(
     document: JourneyDocument, place: Place, company: Company, expressions: Expressions
-) -> JourneyPlan:
-    """The plan of a journey; it is whole only if no error was reported."""
-    _check_names(document, place, company)
+) -> Known:
+    """What the journey's expressions may name; `company` is told, for those that switch to it."""
     features = _features(document, place, company, expressions)
     entry = _entry_names(document, company, features)
-    live = infer_context(document, place, entry, expressions)
-    live = replace(live, declared=replace(live.declared, stages=frozenset(document.stages)))
-    journey = _Journey(document, place, company, expressions, (entry, live))
-    plan = journey.compile({name: feature.plan for name, feature in features.items()})
-    check_journey(document, place)
+    own = replace(
+        entry.declared,
+        stages=frozenset(document.stages),
+        sends=frozenset(action_ids(document)),
+        milestones=frozenset(document.milestones),
+    )
+    live = infer_context(document, place, (entry, replace(entry, declared=own)), expressions)
+    company.destinations.names[document.journey] = live
+    return Known(features, entry, live)
+
+
+def compile_journey(
+    document: JourneyDocument,
+    place: Place,
+    company: Company,
+    expressions: Expressions,
+    known: Known,
+    *,
+    kept: bool = False,
+) -> JourneyPlan:
+    """The plan of a journey, or of a version of it that is kept; it is whole only if no error was
+    reported.
+    """
+    stem = file_stem(document.journey, document.version if kept else None)
+    _check_names(document, place, company, stem)
+    journey = _Journey(document, place, company, expressions, known)
+    plan = journey.compile({name: feature.plan for name, feature in known.features.items()})
+    if not kept:
+        check_journey(document, place)
+        check_policies(document, place, company, event_types(document))
+        check_contacts(document, place, company.policy)
+    check_subject(document, place, company)
     return plan
 
 
-def _check_names(document: JourneyDocument, place: Place, company: Company) -> None:
-    if PurePosixPath(place.file).stem != document.journey:
+def _check_names(document: JourneyDocument, place: Place, company: Company, stem: str) -> None:
+    if PurePosixPath(place.file).stem != stem:
         message = f"the file of the journey `{document.journey}` must be called so"
-        place.at("journey").error("FILE_NAME", message, f"name it {document.journey}.yaml")
+        place.at("journey").error("FILE_NAME", message, f"name it {stem}.yaml")
     if document.success not in document.goals:
         message = f"`success` names no goal: `{document.success}`"
         place.at("success").error(
@@ -65,14 +107,28 @@ def _check_names(document: JourneyDocument, place: Place, company: Company) -> N
         message = f"policies.yaml knows no purpose `{document.purpose}`"
         hint = suggestion(document.purpose, company.purposes)
         place.at("purpose").error("UNKNOWN_PURPOSE", message, hint)
+    teams = company.policy.purposes.get(document.purpose, PLAIN).teams
+    if teams is not None and document.owner not in teams:
+        message = f"policies.yaml does not let `{document.owner}` use `{document.purpose}`"
+        hint = f"its teams: {', '.join(sorted(teams))}"
+        place.at("purpose").error("PURPOSE_NOT_YOURS", message, hint)
     if document.start not in document.stages:
         message = f"there is no stage `{document.start}`"
         hint = suggestion(document.start, document.stages)
         place.at("start").error("UNKNOWN_STAGE", message, hint)
+    if MISSING in document.milestones:
+        at = place.at("milestones", MISSING)
+        at.key_error(
+            "RESERVED_NAME", f"`milestones.{MISSING}` is the engine's own", "take another name"
+        )
     for name, stage in document.stages.items():
         at = place.at("stages", name)
         if name == END:
-            at.key_error("RESERVED_NAME", f"`{END}` is where every instance ends, no stage")
+            at.key_error(
+                "RESERVED_NAME",
+                f"`{END}` is where every instance ends, no stage",
+                "take another name",
+            )
         if stage.macro_stage not in company.macro_stages:
             message = f"lifecycle.yaml knows no macro-stage `{stage.macro_stage}`"
             hint = suggestion(stage.macro_stage, company.macro_stages)
@@ -84,22 +140,25 @@ def _features(
 ) -> dict[str, Feature]:
     at = place.at("features")
     own = compile_features(document.features, at, expressions)
-    company.profile.add_features(own)
+    company.profile.add_features(own, of_account=document.of_account)
     for name in document.features:
         if name in company.profile.features:
             message = f"customer.yaml has a feature `{name}` already"
             at.at(name).key_error("REPEATED_FEATURE", message, "give this one another name")
-    return {**own, **company.profile.features}
+    return own if document.of_account else {**own, **company.profile.features}
 
 
 def _entry_names(
     document: JourneyDocument, company: Company, features: Mapping[str, Feature]
 ) -> Names:
     broken = {f"features.{name}" for name in document.features if name not in features}
+    of_account = document.of_account
+    alike = company.of_accounts if of_account else company.journeys - company.of_accounts
     declared = Declared(
-        traits=company.profile.traits,
+        traits={} if of_account else company.profile.traits,
         features={name: feature.type for name, feature in features.items()},
-        journeys=company.journeys,
+        journeys=alike,
+        of_account=of_account,
         purposes=company.purposes,
         channels=frozenset(company.channels),
     )
@@ -107,7 +166,7 @@ def _entry_names(
 
 
 class _Journey:
-    """Compiles the clauses and stages; `names` are those of entries and of live instances."""
+    """Compiles the clauses and stages."""
 
     def __init__(
         self,
@@ -115,22 +174,29 @@ class _Journey:
         place: Place,
         company: Company,
         expressions: Expressions,
-        names: tuple[Names, Names],
+        known: Known,
     ) -> None:
         self._document = document
         self._place = place
         self._expressions = expressions
-        self._entry, self._live = names
-        types = [name for name in _types(document) if name in expressions.schemas.events]
+        self._entry, self._live = known.entry, known.live
+        self._holds = _holds(document, place.at("holds"), company)
+        types = [name for name in event_types(document) if name in expressions.schemas.events]
         self._routing = Routing(document.key, place, types, expressions)
-        self._actions = Actions(company, self._live, expressions)
-        self._stages = Stages(document, self._live, expressions, self._routing, self._actions)
+        self._actions = Actions(company, self._live, expressions, document)
+        self._patterns = Patterns(expressions, self._routing)
+        junctions = Junctions(list(document.stages), self._live, expressions, company.locked)
+        self._switches = Switches(company.destinations, self._live, expressions)
+        arrivals = company.destinations.arrivals.get(document.journey, frozenset())
+        waits = Waits(company.calendars, self._live, expressions)
+        parts = Parts(self._routing, self._actions, junctions, waits, arrivals)
+        self._stages = Stages(document, self._live, expressions, parts)
 
     def compile(self, features: Mapping[str, FeaturePlan]) -> JourneyPlan:
         """The plan, with what `features.<name>` means in this journey."""
         document, place = self._document, self._place
         entries = [
-            self._entry_clause(form, place.at("entry", index))
+            self._entry_clause(form, place.at("entry", index), index)
             for index, form in enumerate(document.entry)
         ]
         updates = [
@@ -138,14 +204,18 @@ class _Journey:
             for index, form in enumerate(document.updates)
         ]
         exits = [
-            replace(self._clause(form, place.at("exits", index)), name=form.reason)
-            for index, form in enumerate(document.exits)
+            self._exit(form, place.at("exits", index)) for index, form in enumerate(document.exits)
+        ]
+        milestones = [
+            replace(self._clause(form, place.at("milestones", name)), name=name)
+            for name, form in sorted(document.milestones.items())
         ]
         stages = {
             name: self._stages.compile(name, form, place.at("stages", name))
             for name, form in document.stages.items()
         }
         self._check_since()
+        self._actions.check_replaced()
         # Last, since a goal without `on` stands under every type that was routed before.
         goals = [each for name in self._goal_names() for each in self._goal(name)]
         return JourneyPlan(
@@ -164,26 +234,60 @@ class _Journey:
             exits=_by_type(_own_types(exits)),
             updates=_by_type(_own_types(updates)),
             reads=frozenset(self._routing.by_type),
-            reentry=_reentry(document.reentry),
+            reentry=document.reentry.meant(),
             max_live=document.max_live,
             abandon=document.abandon.after if document.abandon else None,
             lateness=document.lateness,
             features=features,
+            milestones=_by_type(_own_types(milestones)),
+            milestone_names=tuple(sorted(document.milestones)),
+            holds=self._holds,
+            of_account=document.of_account,
+            migrate=moves(document),
         )
 
-    def _entry_clause(self, form: EntryForm, place: Place) -> Clause:
-        types = known_types(self._expressions, form.on, place)
+    def _entry_clause(self, form: EntryForm, place: Place, index: int) -> Clause:
+        if form.kind is not None:
+            return self._pattern_clause(form, place, index)
+        types = known_types(self._expressions, form.on or [], place)
         route = self._routing.entry(place, types, form.key)
         clause = self._built(form.when, place, types, route, self._entry)
-        return replace(clause, remember=self._remember(form.remember, place, types, self._entry))
+        becomes = None
+        if form.becomes is not None and types:
+            at = place.at("becomes")
+            becomes = self._expressions.compile(at, form.becomes, self._entry, types, "bool")
+        remember = self._remember(form.remember, place, types, self._entry)
+        return replace(clause, remember=remember, becomes=becomes)
 
-    def _clause(self, form: UpdateForm | ExitForm | GoalForm, place: Place) -> Clause:
+    def _pattern_clause(self, form: EntryForm, place: Place, index: int) -> Clause:
+        told = self._published(form.tells)
+        remember = self._remember(form.remember, place, told, self._entry)
+        where = ("entry", index)
+        pattern = self._patterns.compile(form, place, self._entry, where, remember)
+        leads = self._published(form.leads)
+        clause = self._built(asked_when_whole(form), place, leads, Route(), self._entry)
+        types = frozenset(self._published(form.types))
+        return replace(clause, types=types, remember=remember, pattern=pattern)
+
+    def _published(self, types: Iterable[str]) -> list[str]:
+        return [name for name in types if name in self._expressions.schemas.events]
+
+    def _clause(
+        self, form: UpdateForm | ExitForm | GoalForm | MilestoneForm, place: Place
+    ) -> Clause:
         types = known_types(self._expressions, form.on or [], place)
         route = self._routing.clause(place, types, form.key, form.scope)
         clause = self._built(form.when, place, types, route, self._live)
         if isinstance(form, UpdateForm):
             return replace(clause, remember=self._remember(form.remember, place, types, self._live))
         return clause
+
+    def _exit(self, form: ExitForm, place: Place) -> Clause:
+        # With a switch, `key` is the one in the other journey.
+        finding = form if form.switch_to is None else form.model_copy(update={"key": None})
+        clause = self._clause(finding, place)
+        switch = self._switches.compile(form, place, sorted(clause.types)) if clause.types else None
+        return replace(clause, name=form.reason or form.switch_to or "", switch=switch)
 
     def _built(
         self, when: str | None, place: Place, types: Sequence[str], route: Route, names: Names
@@ -218,7 +322,7 @@ class _Journey:
         if form.on is not None:
             return _own_types([clause])
         if form.key is not None or form.scope is not None:
-            place.key_error("KEY_WITHOUT_EVENT", "`key` and `scope` go with `on`")
+            place.key_error("KEY_WITHOUT_EVENT", "it reads no event", "drop `key` and `scope`")
         return [
             (event_type, replace(clause, key=route.key, whole_customer=route.whole_customer))
             for event_type, route in sorted(self._routing.by_type.items())
@@ -231,17 +335,38 @@ class _Journey:
         at = place.at("value")
         value = self._expressions.compile(at, form.value, self._live, types)
         if value is not None and value.kind not in _NUMBERS:
-            at.error("GOAL_VALUE_KIND", f"the value of a goal is a number, this is a {value.kind}")
+            message = f"the value of a goal is a number, this is a {value.kind}"
+            at.error("GOAL_VALUE_KIND", message, "name a field of type int or double")
         return value
 
     def _check_since(self) -> None:
         for name, stage in self._document.stages.items():
             for index, transition in enumerate(stage.transitions):
-                since = transition.since
-                if since is not None and since not in self._actions.ids:
+                named = transition.since if transition.kind is None else None
+                if named is not None and named not in self._actions.kinds:
                     at = self._place.at("stages", name, "transitions", index, "since")
-                    hint = suggestion(since, self._actions.ids)
-                    at.error("UNKNOWN_SEND", f"the journey has no send `{since}`", hint)
+                    hint = suggestion(named, self._actions.kinds)
+                    at.error("UNKNOWN_SEND", f"the journey has no send `{named}`", hint)
+
+
+def _holds(document: JourneyDocument, place: Place, company: Company) -> Hold | None:
+    form = document.holds
+    if form is None:
+        return None
+    for index, name in enumerate(form.purposes or ()):
+        if name not in company.purposes:
+            hint = suggestion(name, company.purposes)
+            at = place.at("purposes", index)
+            at.error("UNKNOWN_PURPOSE", f"policies.yaml knows no purpose `{name}`", hint)
+    for index, name in enumerate(form.journeys or ()):
+        at = place.at("journeys", index)
+        if name == document.journey:
+            message = "a journey does not hold itself"
+            at.error("HOLDS_ITSELF", message, "it keeps back the messages of others")
+        elif name not in company.journeys:
+            hint = suggestion(name, company.journeys)
+            at.error("UNKNOWN_JOURNEY", f"there is no journey `{name}`", hint)
+    return compile_holds(form, place, company.policy)
 
 
 def _own_types(clauses: Iterable[Clause]) -> list[tuple[str, Clause]]:
@@ -251,27 +376,3 @@ def _own_types(clauses: Iterable[Clause]) -> list[tuple[str, Clause]]:
 def _by_type(clauses: Sequence[tuple[str, Clause]]) -> dict[str, tuple[Clause, ...]]:
     types = sorted({name for name, _ in clauses})
     return {name: tuple(each for under, each in clauses if under == name) for name in types}
-
-
-def _reentry(form: ReentryForm) -> Reentry:
-    return Reentry(
-        ReentryMode(form.mode),
-        form.cooldown or 0,
-        form.limit,
-        form.within,
-        per_customer=form.per == "customer",
-    )
-
-
-def _types(document: JourneyDocument) -> list[str]:
-    """Every event type that a clause names, those of entries first."""
-    transitions = [each for stage in document.stages.values() for each in stage.transitions]
-    named = [
-        *(clause.on for clause in document.entry),
-        *(clause.on for clause in document.updates),
-        *(clause.on for clause in document.exits),
-        *(clause.on or () for clause in document.goals.values()),
-        *(each.on or () for each in transitions),
-        *(each.reset_on or () for each in transitions),
-    ]
-    return list(dict.fromkeys(name for types in named for name in types))

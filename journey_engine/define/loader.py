@@ -139,7 +139,11 @@ class _Composer:
             problem = str(error).splitlines()[0]
             place = getattr(error, "position", 0)
             line, column = _line_column(self._text, place if isinstance(place, int) else 0)
-            self.errors.append(DefinitionError(self._path, line, column, "YAML_SYNTAX", problem))
+            self.errors.append(
+                DefinitionError(
+                    self._path, line, column, "YAML_SYNTAX", problem, "remove the character"
+                )
+            )
         raise DefinitionErrors(self.errors)
 
     def _document(self, events: Iterator[Event]) -> Node:
@@ -167,7 +171,7 @@ class _Composer:
         mark: _Mark = event.start_mark
         if depth > NESTING_MAX:
             message = f"nested deeper than {NESTING_MAX} levels"
-            self._report(mark, "NESTED_TOO_DEEP", message)
+            self._report(mark, "NESTED_TOO_DEEP", message, "no definition is so deep")
             raise DefinitionErrors(self.errors)
         if isinstance(event, AliasEvent):
             self._report(mark, "YAML_ALIAS", "aliases are not allowed", "write the value out")

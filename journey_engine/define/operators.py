@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from journey_engine.define.plan import EvaluationError
+from journey_engine.define.expression import EvaluationError
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 TIMESTAMP_MIN, TIMESTAMP_MAX = -62_135_596_800_000, 253_402_300_799_999

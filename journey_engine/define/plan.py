@@ -1,210 +1,55 @@
 """The plan: what definitions become once they are checked.
 
 Immutable, indexed by stage and event type, hashed. Nothing here knows YAML, and no YAML name is
-looked up at run time. Times are milliseconds. A `Scope` is what a guard may read (rule I8).
+looked up at run time. Times are milliseconds.
 """
 
-from collections.abc import Callable, Mapping
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
-Value = bool | int | float | str | None | list["Value"] | Mapping[str, "Value"]
-"""What an expression yields. Timestamps and durations are int milliseconds. A mapping is the
-message of a feature with several fields, of which an expression reads one.
-"""
+from journey_engine.define.action_plan import Action
+from journey_engine.define.calendar_plan import NO_ZONES, AtPlan, Zones
+from journey_engine.define.expression import Expression
+from journey_engine.define.identity import ERASED, LINKED
+from journey_engine.define.junction_plan import Junction, drawn_by_account
+from journey_engine.define.migration_plan import Move
+from journey_engine.define.operation import Operation
+from journey_engine.define.pattern_plan import PatternPlan
+from journey_engine.define.policy_plan import NO_POLICY, Capacity, Hold, Policy
+from journey_engine.define.profile_plan import FeaturePlan, MembershipRule, ProfileReaders
 
 END = "end"
 """The target of a transition that ends the instance (rule S6)."""
 
+MILESTONE = "milestone"
+"""In `on` and `reset_on`: the first reach of any milestone (rule I5)."""
+
 ANY_CHANNEL = "*"
 
-
-class EvaluationError(Exception):
-    """An expression has no value for this input (rule S7); the message names the cause."""
-
-
-class Warming(Exception):  # noqa: N818 - a state of the feature, not a fault
-    """A feature was read before its `warm_up` has passed (rule K3)."""
-
-
-class Scope(Protocol):
-    """One snapshot of all that a guard may read (rules S2, I8).
-
-    Mappings hold plain values; a missing key is an absent field, `None` a null.
-    """
-
-    @property
-    def event(self) -> Mapping[str, Value]:
-        """The input's fields; empty for a timer."""
-        ...
-
-    @property
-    def customer(self) -> Mapping[str, Value]:
-        """Traits, null where unknown or no longer valid."""
-        ...
-
-    @property
-    def instance(self) -> Mapping[str, Value]:
-        """Context by name, `entered_at`; empty at entry."""
-        ...
-
-    @property
-    def features(self) -> Mapping[str, Value]:
-        """Feature values at the input's time; `<name>.complete` beside them."""
-        ...
-
-    @property
-    def stage_entered_at(self) -> int:
-        """When the present stage was entered."""
-        ...
-
-    @property
-    def now(self) -> int:
-        """The partition's clock."""
-        ...
-
-    def consent(self, purpose: str, channel: str) -> bool:
-        """Whether the purpose may use the channel."""
-        ...
-
-    def reachable(self, channel: str) -> bool:
-        """Whether an address is known for the channel."""
-        ...
-
-    def changed(self, trait: str) -> bool:
-        """Whether this input changed the trait."""
-        ...
-
-    def in_journey(self, name: str) -> bool:
-        """Whether an instance of the journey is live."""
-        ...
-
-    def visits(self, stage: str) -> int:
-        """How often this instance entered the stage."""
-        ...
+TIMEZONE = "timezone"
+"""The trait that names a customer's zone (rule W5)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Expression:
-    """A checked CEL expression, compiled to a closure.
+class SwitchPlan:
+    """Where an exit leads (rule I6): the journey, the key there, what is remembered there."""
 
-    `evaluate` raises `EvaluationError` where CEL yields an error, and `Warming` (rule K3); nothing
-    else. `reads` are the paths read, such as `("event", "total")`. `kind` is the CEL type's name
-    (`bool int double string timestamp duration null`, or a list of one: `list<string>`).
-    """
-
-    text: str
-    kind: str
-    reads: frozenset[tuple[str, str]]
-    evaluate: Callable[[Scope], Value]
-
-
-class FeatureOp(StrEnum):
-    """How a feature folds its events (rule K2)."""
-
-    COUNT = "count"
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
-    FIRST = "first"
-    LAST = "last"
-    RECENT = "recent"
-    DISTINCT = "distinct"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeaturePlan:
-    """A feature; `id` is a hash of its definition, so equal definitions share one store (K2).
-
-    `fields` are the event fields kept: none for `count`, one for `Type.field`, several for
-    `last: Type, fields: [...]` (then the feature has members, and `at`).
-    """
-
-    id: str
-    op: FeatureOp
-    event_type: str
-    fields: tuple[str, ...] = ()
-    members: bool = False
-    where: Expression | None = None
-    within: int | None = None
-    keep: int | None = None
-    warm_up: int | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TraitRule:
-    """One event type that writes a trait (rule K1)."""
-
-    trait: str
-    field: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ConsentRule:
-    """An event that sets or withdraws consent; `channel` None means any channel (rule K1)."""
-
-    purpose: Expression
-    channel: Expression | None
-    granted: Expression | None
-    """None in a `revoke` rule: always withdrawn."""
-    when: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReachRule:
-    """An event that makes a channel reachable or not (rule K1)."""
-
-    channel: str
-    reachable: bool
-    when: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ProfileReaders:
-    """What of the customer's profile one event type writes, in the order of `customer.yaml`."""
-
-    traits: tuple[TraitRule, ...] = ()
-    consent: tuple[ConsentRule, ...] = ()
-    reach: tuple[ReachRule, ...] = ()
-    features: tuple[FeaturePlan, ...] = ()
-
-
-class CancelOn(StrEnum):
-    """When what a send left waiting or unsent is cancelled (rule A7)."""
-
-    END = "end"
-    LEAVE = "leave"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SendAction:
-    """`send` (rule A1). Other actions take their place beside it in a later version."""
-
-    id: str
-    content: str
-    channels: tuple[str, ...]
-    when: Expression | None = None
-    theme: str | None = None
-    delay: int = 0
-    expires: int | None = None
-    priority: int | None = None
-    data: tuple[tuple[str, Expression], ...] = ()
-    cancel_on: CancelOn = CancelOn.END
-
-
-Action = SendAction
+    to: str
+    key: Expression | None = None
+    context: tuple[tuple[str, Expression], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clause:
-    """An event clause: entry, update, goal or exit (rules S1, I1, I4, I6).
+    """An event clause: entry, update, milestone, goal or exit (rules S1, I1, I4, I5, I6).
 
     `types` are those that the author named; none for a goal without `on`.
     `key` is read from the event to find the instance; None where the journey has no key or the
-    clause says `scope: customer` (`whole_customer`). `name` is the goal's name or the exit's
-    reason label, empty otherwise. `text` is the clause as the author wrote it, for traces.
+    clause says `scope: customer` (`whole_customer`). `name` is the goal's or milestone's name or
+    the exit's reason label, empty otherwise. `text` is the clause as its author wrote it, for
+    traces.
     """
 
     types: frozenset[str]
@@ -215,6 +60,13 @@ class Clause:
     text: str
     remember: tuple[tuple[str, Expression], ...] = ()
     value: Expression | None = None
+    pattern: PatternPlan | None = None
+    """Of an entry (rule P1): `types` are then those of all elements, whose keys count instead of
+    `key`; `when` is asked of the event that completes it.
+    """
+    becomes: Expression | None = None
+    """Of an entry: false before this input, true after it."""
+    switch: SwitchPlan | None = None
 
 
 class Trigger(StrEnum):
@@ -224,6 +76,10 @@ class Trigger(StrEnum):
     WHEN = "when"
     ALWAYS = "always"
     AFTER = "after"
+    AT = "at"
+    NOT_FOLLOWED_BY = "not_followed_by"
+    SUPPRESSED = "suppressed"
+    """A send of the stage ended without a command (rule C9)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,6 +104,10 @@ class TransitionPlan:
     outcome: str | None = None
     actions: tuple[Action, ...] = ()
     remember: tuple[tuple[str, Expression], ...] = ()
+    at: AtPlan | None = None
+    """Of an `AT` transition."""
+    pattern: PatternPlan | None = None
+    """As in `Clause`, for `EVENT`; a `NOT_FOLLOWED_BY` has no `types`: a timer takes it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,6 +120,8 @@ class StagePlan:
     on_enter: tuple[Action, ...] = ()
     on_exit: tuple[Action, ...] = ()
     owner: str | None = None
+    rank: int = 0
+    """How far along it is: the instance in the higher one wins a merge (rule M2)."""
     by_type: Mapping[str, tuple[TransitionPlan, ...]] = field(default_factory=dict)
     """For an event type: its `EVENT` transitions merged with `WHEN` and `ALWAYS` ones."""
     eventless: tuple[TransitionPlan, ...] = ()
@@ -267,6 +129,8 @@ class StagePlan:
     always: tuple[TransitionPlan, ...] = ()
     timers: tuple[TransitionPlan, ...] = ()
     resets: Mapping[str, tuple[TransitionPlan, ...]] = field(default_factory=dict)
+    junction: Junction | None = None
+    """Set where the stage is passed at once; then it has no transitions (rules J1, J2)."""
 
 
 class ReentryMode(StrEnum):
@@ -315,6 +179,25 @@ class JourneyPlan:
     lateness: int = 3_600_000
     features: Mapping[str, FeaturePlan] = field(default_factory=dict)
     """What `features.<name>` means in this journey: the shared ones and its own."""
+    milestones: Mapping[str, tuple[Clause, ...]] = field(default_factory=dict)
+    """By event type, in the order of their names (rule I5)."""
+    milestone_names: tuple[str, ...] = ()
+    """All of them, sorted."""
+    holds: Hold | None = None
+    """What it keeps back of other journeys (rule C8)."""
+    of_account: bool = False
+    """Whether its subject is an account (rule M3)."""
+    migrate: Mapping[int, Mapping[str, Move]] = field(default_factory=dict)
+    """By older version and its stage: what becomes of the instances there (rule V1)."""
+
+
+def every_action(journey: JourneyPlan) -> list[Action]:
+    """The actions of all its stages, in document order."""
+    found: list[Action] = []
+    for stage in journey.stages.values():
+        found += [*stage.on_enter, *stage.on_exit]
+        found += [action for transition in stage.transitions for action in transition.actions]
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -327,12 +210,14 @@ class ChannelPlan:
     topic: str
     hold: int = 0
     expires: int | None = None
+    capacity: Capacity | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """What one event type asks of a journey; `named` are the clauses for an instance that name
-    the type themselves (rule I7).
+    the type themselves (rule I7). `watched` are the transitions with a pattern that reads the
+    type, each with the name of its stage.
     """
 
     journey: JourneyPlan
@@ -341,6 +226,10 @@ class Asked:
     exits: tuple[Clause, ...]
     updates: tuple[Clause, ...]
     named: tuple[Clause, ...]
+    milestones: tuple[Clause, ...]
+    watched: tuple[tuple[str, TransitionPlan], ...] = ()
+    kept: Mapping[int, "Asked"] = field(default_factory=dict)
+    """The same of the versions that are kept: an instance is asked by the one that it entered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -350,6 +239,16 @@ class Reading:
     asked: tuple[Asked, ...]
     profile: ProfileReaders | None
     feedback: bool
+    links: bool
+    """It tells who a visitor is (rule M1)."""
+    erases: bool
+    """It erases its customer (rule M4)."""
+    joins: MembershipRule | None
+    """It tells to which account its customer belongs (rule M3)."""
+    shared: bool
+    """The account's journeys read it, too (rule M3)."""
+    compares: bool
+    """Whether an entry asks what became true by the event (rule P1)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -377,24 +276,123 @@ class Plan:
     """Purposes that ask for consent; one that is not here needs none."""
     channels: Mapping[str, ChannelPlan]
     macro_stages: tuple[str, ...]
+    kept: Mapping[tuple[str, int], JourneyPlan] = field(default_factory=dict)
+    """Further versions, by name and number, on which instances may live (rule V1): nobody enters
+    them.
+    """
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    """What operators decided of journeys, in the partition that runs the plan (rule V3)."""
+    prefers: bool = False
+    """Whether some action asks for the preferred channel: answers are then counted (rule C7)."""
+    zones: Zones = NO_ZONES
+    zone: dt.tzinfo = dt.UTC
+    """Of the policies: for customers whose own zone is not known (rule W5)."""
+    policy: Policy = NO_POLICY
+    migrations: Mapping[tuple[str, int], tuple[JourneyPlan, ...]] = field(init=False, repr=False)
+    """Of a version, by name and number: the newer ones that say what becomes of it, oldest first,
+    none newer than the one that is entered.
+    """
+    governs: bool = field(init=False, repr=False)
+    """Whether customers may have to be brought in line with newer versions, or with operators."""
+    holds: Mapping[str, Hold] = field(init=False, repr=False)
+    """By journey (rule C8)."""
+    proof_key: bytes = field(default=b"", repr=False)
+    """Keys the proof of an erasure (rule M4); the operator's, and no part of `hash`."""
+    memberships: Mapping[str, MembershipRule] = field(default_factory=dict)
+    """By event type: those that tell to which account a customer belongs (rule M3)."""
+    accounts: "Plan | None" = None
+    """By what an account's state is decided (rule M3); `fields` are the types that it gets a copy
+    of. In `by_name` of a customer's plan these journeys stand as what members are asked for.
+    """
+    of_accounts: bool = False
     readings: dict[str, Reading] = field(init=False, repr=False)
     """For each type of `fields`: the above, put together once for every event to come."""
     windowed: frozenset[str] = field(init=False, repr=False)
     """The features that start with the first input read, whatever its type (rule K3)."""
+    dated_by_traits: frozenset[str] = field(init=False, repr=False)
+    """The traits on which the time of a wait on the calendar depends (rule W4)."""
+    by_account: frozenset[str] = field(init=False, repr=False)
+    """The experiments whose unit is the account (rule J2)."""
+    dated_by_features: bool = field(init=False, repr=False)
+    """Whether the time of a wait on the calendar depends on features."""
 
     def __post_init__(self) -> None:
         counted = [one for readers in self.profile.values() for one in readers.features]
         windowed = (x.id for x in counted if x.within is not None or x.warm_up is not None)
         object.__setattr__(self, "readings", {name: self._reading(name) for name in self.fields})
         object.__setattr__(self, "windowed", frozenset(windowed))
+        every = [*self.journeys, *self.kept.values()]
+        stages = [stage for one in every for stage in one.stages.values()]
+        dated = [wait.at for stage in stages for wait in stage.timers if wait.at is not None]
+        traits = {name for at in dated for name in at.reads("customer")}
+        if any(at.zone is None for at in dated):
+            traits.add(TIMEZONE)
+        object.__setattr__(self, "dated_by_traits", frozenset(traits))
+        object.__setattr__(self, "dated_by_features", any(at.reads("features") for at in dated))
+        held = {one.name: one.holds for one in self.journeys if one.holds is not None}
+        object.__setattr__(self, "holds", held)
+        object.__setattr__(self, "by_account", drawn_by_account(one.junction for one in stages))
+        object.__setattr__(self, "migrations", self._migrations())
+        object.__setattr__(self, "governs", bool(self.migrations or self.operations))
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether partitions may have something to say to each other (rules C6, M1, M3)."""
+        limited = any(channel.capacity for channel in self.channels.values())
+        return limited or LINKED in self.fields or self.accounts is not None
+
+    def _migrations(self) -> dict[tuple[str, int], tuple[JourneyPlan, ...]]:
+        found: dict[tuple[str, int], tuple[JourneyPlan, ...]] = {}
+        for one in sorted([*self.journeys, *self.kept.values()], key=lambda one: one.version):
+            if one.version <= self.by_name[one.name].version:
+                for version in one.migrate:
+                    place = (one.name, version)
+                    found[place] = (*found.get(place, ()), one)
+        return found
+
+    def run_by(self, name: str, version: int) -> JourneyPlan | None:
+        """The journey as it is for those who entered it in that version: the newest where that one
+        is not kept, None where there is none (rule V1).
+        """
+        if self.kept:
+            kept = self.kept.get((name, version))
+            if kept is not None:
+                return kept
+        return self.by_name.get(name)
 
     def _reading(self, name: str) -> Reading:
-        asked = tuple(_asked(journey, name) for journey in self.by_type.get(name, ()))
-        return Reading(asked, self.profile.get(name), name in self.feedback)
+        asked = tuple(self._asked(journey, name) for journey in self.by_type.get(name, ()))
+        compares = any(clause.becomes is not None for one in asked for clause in one.entries)
+        profile, answers = self.profile.get(name), name in self.feedback
+        mine = "" if self.of_accounts else name
+        links, erases = mine == LINKED, mine == ERASED
+        joins = self.memberships.get(name)
+        shared = self.accounts is not None and name in self.accounts.fields
+        return Reading(asked, profile, answers, links, erases, joins, shared, compares)
+
+    def _asked(self, journey: JourneyPlan, name: str) -> Asked:
+        exits = journey.exits.get(name, ())
+        versions = [one for one in self.kept.values() if one.name == journey.name]
+        kept = {one.version: _asked(one, name, (), exits, {}) for one in versions}
+        return _asked(journey, name, journey.entries.get(name, ()), exits, kept)
 
 
-def _asked(journey: JourneyPlan, name: str) -> Asked:
-    goals, exits = journey.goals.get(name, ()), journey.exits.get(name, ())
+def _asked(
+    journey: JourneyPlan,
+    name: str,
+    entries: tuple[Clause, ...],
+    exits: tuple[Clause, ...],
+    kept: dict[int, Asked],
+) -> Asked:
+    """What a version is asked; exits are those of the newest for all (rule V1)."""
+    goals = journey.goals.get(name, ())
     updates = journey.updates.get(name, ())
     named = tuple(clause for clause in (*goals, *exits, *updates) if clause.types)
-    return Asked(journey, journey.entries.get(name, ()), goals, exits, updates, named)
+    watched = tuple(
+        (stage.name, transition)
+        for stage in journey.stages.values()
+        for transition in stage.transitions
+        if transition.pattern is not None and name in transition.pattern.types
+    )
+    milestones = journey.milestones.get(name, ())
+    return Asked(journey, entries, goals, exits, updates, named, milestones, watched, kept)

@@ -1,27 +1,33 @@
 """customer.yaml: what of a customer each event type writes (rules K1, K2)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from journey_engine.define.central import (
+    AccountForm,
     ConsentRevokeForm,
     ConsentSetForm,
     CustomerDocument,
     ReachClauseForm,
     TraitForm,
 )
+from journey_engine.define.expression import Expression
 from journey_engine.define.expressions import NOTHING, Expressions
 from journey_engine.define.features import Feature, compile_features
 from journey_engine.define.place import Place, suggestion
-from journey_engine.define.plan import (
+from journey_engine.define.profile_plan import (
     ConsentRule,
-    Expression,
     FeaturePlan,
+    MembershipRule,
     ProfileReaders,
     ReachRule,
     TraitRule,
 )
+
+EXTERNAL_SEND: Final = "ExternalSend"
+"""The event type by which others tell of their messages."""
 
 
 @dataclass(slots=True)
@@ -32,6 +38,7 @@ class Readers:
     consent: list[ConsentRule] = field(default_factory=list)
     reach: list[ReachRule] = field(default_factory=list)
     features: dict[str, FeaturePlan] = field(default_factory=dict)
+    sends: bool = False
 
 
 class Profile:
@@ -70,25 +77,74 @@ class Profile:
             {f"features.{name}" for name in document.features if name not in self.features}
             | {f"customer.{name}" for name in document.traits if name not in self.traits}
         )
+        self.memberships: dict[str, MembershipRule] = {}
+        self.has_accounts = document.account is not None
+        self.has_roles = document.account is not None and bool(document.account.role)
+        if document.account is not None:
+            self._account(document.account, place.at("account"))
+        self._of_accounts: defaultdict[str, Readers] = defaultdict(Readers)
         self.add_features(self.features)
 
-    def add_features(self, features: Mapping[str, Feature]) -> None:
-        """Have the features folded; equal definitions are folded once (K2)."""
+    def add_features(self, features: Mapping[str, Feature], *, of_account: bool = False) -> None:
+        """Have the features folded, over a customer's events or over an account's; equal
+        definitions are folded once (K2).
+        """
+        readers = self._of_accounts if of_account else self._readers
         for feature in features.values():
             plan = feature.plan
-            self._readers[plan.event_type].features.setdefault(plan.id, plan)
+            readers[plan.event_type].features.setdefault(plan.id, plan)
 
-    def by_type(self) -> dict[str, ProfileReaders]:
+    def read_sends(self) -> None:
+        """Have messages counted that others sent, where their type is published (rule C3)."""
+        published = self._expressions.schemas.events.get(EXTERNAL_SEND)
+        if published is not None:
+            for name in ("purpose", "theme"):
+                if name in published.fields:
+                    self._expressions.read_field(EXTERNAL_SEND, name)
+            self._readers[EXTERNAL_SEND].sends = True
+
+    def by_type(self, *, of_accounts: bool = False) -> dict[str, ProfileReaders]:
         """What `Plan.profile` holds."""
+        gathered = self._of_accounts if of_accounts else self._readers
         return {
             event_type: ProfileReaders(
                 tuple(readers.traits),
                 tuple(readers.consent),
                 tuple(readers.reach),
                 tuple(plan for _, plan in sorted(readers.features.items())),
+                readers.sends,
             )
-            for event_type, readers in sorted(self._readers.items())
+            for event_type, readers in sorted(gathered.items())
         }
+
+    def _account(self, form: AccountForm, place: Place) -> None:
+        """Of each event type one field is the account, and one may be the role (rule M3)."""
+        told = {"from": self._texts(form.sources, place.at("from"))}
+        told["role"] = self._texts(form.role, place.at("role"))
+        for index, source in enumerate(form.role):
+            if source.partition(".")[0] not in told["from"]:
+                message = f"`{source}` is of an event that tells no account"
+                place.at("role", index).error(
+                    "ACCOUNT_FIELD", message, "name its account in `from`"
+                )
+        for event_type, name in told["from"].items():
+            self.memberships[event_type] = MembershipRule(name, told["role"].get(event_type))
+
+    def _texts(self, sources: Sequence[str], place: Place) -> dict[str, str]:
+        """The fields by their event types; those that are no text are reported."""
+        found: dict[str, str] = {}
+        for index, source in enumerate(sources):
+            event_type, _, name = source.partition(".")
+            field_ = self._expressions.field_of(place.at(index), event_type, name)
+            if field_ is not None and field_.kind != "string":
+                message = f"`{source}` is a {field_.kind}; an account and a role are texts"
+                place.at(index).error("ACCOUNT_FIELD", message, "name a field of type string")
+            elif field_ is not None and event_type in found:
+                message = f"`{event_type}` has a field for that already"
+                place.at(index).error("ACCOUNT_FIELD", message, "name one field of an event type")
+            elif field_ is not None:
+                found[event_type] = name
+        return found
 
     def _trait(self, name: str, form: TraitForm, place: Place) -> None:
         for index, source in enumerate(form.sources):
@@ -99,7 +155,11 @@ class Profile:
                 continue
             kind = self.traits.setdefault(name, found.kind)
             if found.kind.startswith("map"):
-                at.error("TRAIT_KIND", f"`{source}` is a {found.kind}; a trait is one value")
+                at.error(
+                    "TRAIT_KIND",
+                    f"`{source}` is a {found.kind}; a trait is one value",
+                    "name another field",
+                )
             elif found.kind != kind:
                 message = f"`{source}` is a {found.kind}, the trait was a {kind} before"
                 at.error("TRAIT_KIND", message, "all sources of a trait have one type")
@@ -153,11 +213,21 @@ class Profile:
 
 
 def known_types(
-    expressions: Expressions, types: list[str], place: Place, key: str = "on"
+    expressions: Expressions,
+    types: list[str],
+    place: Place,
+    key: str = "on",
+    beside: Container[str] = (),
 ) -> list[str]:
-    """Those of the types at `key` that are published, noted as read; others are reported."""
+    """Those of the types at `key` that are published, noted as read; others are reported, but for
+    those of `beside`, which mean something else.
+    """
     at = place.at(key)
-    known = [name for index, name in enumerate(types) if expressions.has_type(at.at(index), name)]
-    for name in known:
-        expressions.read_type(name)
+    known = []
+    for index, name in enumerate(types):
+        if name in beside:
+            known.append(name)
+        elif expressions.has_type(at.at(index), name):
+            expressions.read_type(name)
+            known.append(name)
     return known

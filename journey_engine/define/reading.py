@@ -1,5 +1,6 @@
 """A file's text to its document; what pydantic finds wrong becomes an error with its place."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -7,8 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from journey_engine.define.codes import FORM_CODES
+from journey_engine.define.expression_error import did_you_mean
 from journey_engine.define.form import Form
-from journey_engine.define.later import LATER_KEYS
 from journey_engine.define.loader import parse_yaml
 from journey_engine.define.place import Place, suggestion
 from journey_engine.errors import DefinitionError, DefinitionErrors
@@ -16,14 +17,19 @@ from journey_engine.errors import DefinitionError, DefinitionErrors
 Document = TypeVar("Document", bound=Form)
 
 _KEY: Final = "[key]"
-_EXPECTED: Final[Mapping[str, str]] = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "dict_type": "a mapping",
-    "list_type": "a list",
-    "model_type": "a mapping",
-    "bool_type": "true or false",
+_EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
+    "string_type": ("expected text", "put it in quotes"),
+    "int_type": ("expected a whole number", "such as 3, without quotes"),
+    "dict_type": ("expected a mapping", "such as {key: value}"),
+    "list_type": ("expected a list", "such as [one, other]"),
+    "model_type": ("expected a mapping", "such as {key: value}"),
+    "bool_type": ("expected true or false", "without quotes"),
+    "string_pattern_mismatch": (
+        "not a name that may stand here",
+        "a letter, then letters, digits, _ and, where nothing reads it, -; a field is Type.field",
+    ),
 }
+_IN_BOUNDS: Final = "the language page says what may stand here"
 
 
 def read_document(
@@ -65,8 +71,6 @@ def _report(root: Place, found: Sequence[ErrorDetails]) -> None:
 def _explained(error: ErrorDetails) -> list[str]:
     """The missing keys that are missing because this unknown one stands in their place."""
     key, known = str(error["loc"][-1]), _known(error)
-    if key in LATER_KEYS:
-        return known
     hint = suggestion(key, known)
     return [name for name in known if hint == f"did you mean `{name}`?"]
 
@@ -76,11 +80,7 @@ def _known(error: ErrorDetails) -> list[str]:
 
 
 def _report_key(place: Place, key: str, known: list[str]) -> None:
-    if key in LATER_KEYS:
-        message = f"this version does not run {LATER_KEYS[key]}, to which `{key}` belongs"
-        place.key_error("NOT_SUPPORTED", message, "leave it out")
-    else:
-        place.key_error("UNKNOWN_KEY", f"unknown key `{key}`", suggestion(key, known))
+    place.key_error("UNKNOWN_KEY", f"unknown key `{key}`", suggestion(key, known))
 
 
 def _report_value(place: Place, error: ErrorDetails) -> None:
@@ -91,9 +91,16 @@ def _report_value(place: Place, error: ErrorDetails) -> None:
             "BAD_NAME", f"`{name}` is not a name", "letters, digits and _, where - may stand too"
         )
     elif kind.upper() in FORM_CODES:
-        place.error(kind.upper(), message)
+        # Forms write what is wrong, a colon, and what to do.
+        wrong, _, hint = message.partition(": ")
+        place.error(kind.upper(), wrong, hint)
     elif kind in _EXPECTED:
-        hint = "put it in quotes" if kind == "string_type" else ""
-        place.error("BAD_VALUE", f"expected {_EXPECTED[kind]}", hint)
+        place.error("BAD_VALUE", *_EXPECTED[kind])
     else:
-        place.error("BAD_VALUE", message[:1].lower() + message[1:])
+        near = did_you_mean(str(error["input"]), _allowed(error))
+        place.error("BAD_VALUE", message[:1].lower() + message[1:], near or _IN_BOUNDS)
+
+
+def _allowed(error: ErrorDetails) -> list[str]:
+    """The words of which one may stand there."""
+    return re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from journey_engine.define.expression import Expression
 from journey_engine.define.expressions import NOTHING, Expressions
 from journey_engine.define.guards import ExpressionError
 from journey_engine.define.place import Place
-from journey_engine.define.plan import Expression
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from journey_engine.define.form import Duration, Form, Name
+from journey_engine.define.form import Duration, Form, Name, Text
+from journey_engine.define.ownership import PLATFORM
 from journey_engine.define.reading import read_document
 from journey_engine.errors import DefinitionError, DefinitionErrors
 
@@ -70,6 +71,7 @@ class InternalForm(Form):
 class TopicsDocument(Form):
     """`topologies/topics.yaml`."""
 
+    owner: Text = PLATFORM
     partitions: Annotated[int, Field(ge=1, le=10_000)]
     defaults: DefaultsForm = DefaultsForm()
     inputs: Annotated[dict[Name, TopicForm], Field(min_length=1)]
@@ -84,7 +86,7 @@ class TopicsDocument(Form):
             if (form.min_in_sync or self.defaults.min_in_sync) > replicas:
                 raise PydanticCustomError(
                     "in_sync_beyond_replication",
-                    "`{topic}` needs more replicas in sync than it has",
+                    "`{topic}` needs more replicas in sync than it has: lower `min_in_sync`",
                     {"topic": name},
                 )
         return self

@@ -1,0 +1,114 @@
+"""Versions of a journey side by side (rule V1).
+
+`journeys/cart.yaml` is the version that is entered; `journeys/cart@2.yaml` keeps version 2 as it
+was, for those who entered it. Exits and holds of a kept version are not read: they are those of
+the one that is entered.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from journey_engine.define.document import JourneyDocument
+from journey_engine.define.migration_plan import Fate, Move
+from journey_engine.define.place import Place, suggestion
+
+Read = tuple[JourneyDocument, Place]
+AT: Final = "@"
+"""Between the name of a journey and the version that a file keeps."""
+
+
+def file_stem(journey: str, version: int | None = None) -> str:
+    """How the file of a journey is called, or that of a version which is kept."""
+    return journey if version is None else f"{journey}{AT}{version}"
+
+
+def is_kept(file: str) -> bool:
+    """Whether the file keeps a version."""
+    return AT in PurePosixPath(file).stem
+
+
+def as_kept(read: Read) -> Read:
+    """A kept version without what is that of the newest."""
+    document, place = read
+    return document.model_copy(update={"exits": [], "holds": None}), place
+
+
+def check_kept(files: Iterable[str], newest: Sequence[Read], kept: Sequence[Read]) -> list[Read]:
+    """Report what does not fit together; those of the kept versions that do. `files` are those of
+    all journeys, also where they are wrong in their form.
+    """
+    stems = {PurePosixPath(file).stem for file in files}
+    by_name = {document.journey: document for document, _ in newest}
+    found: list[Read] = []
+    for document, place in kept:
+        newer = by_name.get(document.journey)
+        if newer is None and document.journey in stems:
+            continue  # which was reported
+        if newer is None:
+            message = f"a version of `{document.journey}` is kept, and there is no such journey"
+            hint = f"keep {file_stem(document.journey)}.yaml too, and close the journey to entries"
+            place.at("journey").error("KEPT_ALONE", message, hint)
+        elif document.version == newer.version:
+            if document != newer:
+                message = f"version {newer.version} of `{newer.journey}` has another content here"
+                hint = f"give {file_stem(newer.journey)}.yaml a version that was never used"
+                place.at("version").error("VERSION_CONTENT", message, hint)
+        elif document.key != newer.key:
+            message = f"version {newer.version} has another `key`, and who is who depends on it"
+            place.at("key").error("VERSION_KEY", message, "give the new journey another name")
+        elif document.of_account != newer.of_account:
+            message = f"version {newer.version} is about another subject"
+            hint = "give the new journey another name"
+            place.at("subject").error("SUBJECT_CONFLICT", message, hint)
+        else:
+            found.append((document, place))
+    return found
+
+
+def moves(document: JourneyDocument) -> Mapping[int, Mapping[str, Move]]:
+    """By version from which there is a way into this one: by stage, what becomes of those in it."""
+    form = document.migrate
+    if form is None:
+        return {}
+    found = {stage: move.meant() for stage, move in form.stages.items()}
+    return dict.fromkeys(form.versions, found)
+
+
+def check_migrate(read: Read, others: Iterable[JourneyDocument]) -> None:
+    """Report what `migrate` leaves out, and what it names that is not there."""
+    document, place = read
+    form = document.migrate
+    if form is None:
+        return
+    at = place.at("migrate")
+    by_version = {other.version: other for other in others if other.journey == document.journey}
+    known: set[str] = set()
+    for index, version in enumerate(form.versions):
+        older = by_version.get(version)
+        if older is None or version >= document.version:
+            message = f"no older version {version} of `{document.journey}` is kept"
+            hint = f"it lies in {file_stem(document.journey, version)}.yaml"
+            at.at("from", index).error("MIGRATE_VERSION", message, hint)
+            return
+        standing = {name for name, stage in older.stages.items() if not stage.ways}
+        known |= standing
+        missing = sorted(standing - form.stages.keys())
+        if missing:
+            message = f"version {version} has stages that are not mapped: {', '.join(missing)}"
+            at.at("stages").key_error("MIGRATE_STAGE", message, "say stage, `finish` or `exit`")
+    for name in form.stages:
+        if name not in known:
+            message = f"nobody stands in a stage `{name}` of those versions"
+            at.at("stages", name).key_error("UNKNOWN_STAGE", message, suggestion(name, known))
+    _check_targets(document, at)
+
+
+def _check_targets(document: JourneyDocument, at: Place) -> None:
+    targets = {name for name, stage in document.stages.items() if not stage.ways}
+    for name, form in document.migrate.stages.items() if document.migrate else ():
+        move = form.meant()
+        if move.fate is Fate.MOVE and move.to not in targets:
+            where = at.at("stages", name)
+            message = f"`{move.to}` is no stage in which one stands"
+            where.error("UNKNOWN_STAGE", message, suggestion(move.to, targets))
