@@ -2,8 +2,7 @@
 
 A `DefinitionError` is the author's, a `RecordError` the producer's; anything else that is raised
 is ours and stops the worker. Every code below is at once exception attribute, metric label,
-dead-letter header and heading in the documents (language.md, section O). Later parts of the
-language add their codes here.
+dead-letter header and heading in the documents (language.md, section O).
 """
 
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ class InputOutcome(StrEnum):
     LATE = "LATE"
     BACKFILL = "BACKFILL"
     IGNORED = "IGNORED"
+    ERASED = "ERASED"
+    MERGED = "MERGED"
 
 
 class DeadLetterCode(StrEnum):
@@ -45,6 +46,8 @@ class EntryOutcome(StrEnum):
     MAX_LIVE = "MAX_LIVE"
     LATE = "LATE"
     WARMING = "WARMING"
+    PAUSED = "PAUSED"
+    CLOSED = "CLOSED"
     STATE_LIMIT = "STATE_LIMIT"
 
 
@@ -55,33 +58,63 @@ class EndReason(StrEnum):
     EXIT = "EXIT"
     COMPLETED = "COMPLETED"
     ABANDONED = "ABANDONED"
+    SWITCHED = "SWITCHED"
     RESTARTED = "RESTARTED"
+    STOPPED = "STOPPED"
+    MIGRATED = "MIGRATED"
+    MERGED = "MERGED"
+    ERASED = "ERASED"
     QUARANTINED = "QUARANTINED"
     LOOP = "LOOP"
 
 
 class CandidateOutcome(StrEnum):
-    """What became of a send: `DEFERRED` is on the way, every other is final."""
+    """What became of an action that was asked for: `DEFERRED` is on the way, those before the last
+    four are final, these come afterwards.
+    """
 
     DEFERRED = "DEFERRED"
     SENT = "SENT"
     NO_CONSENT = "NO_CONSENT"
     UNREACHABLE = "UNREACHABLE"
+    HOLDOUT = "HOLDOUT"
     GUARD_FALSE = "GUARD_FALSE"
     GUARD_ERROR = "GUARD_ERROR"
+    QUIET_HOURS = "QUIET_HOURS"
+    CAP_REACHED = "CAP_REACHED"
+    THEME_CONFLICT = "THEME_CONFLICT"
+    LOWER_PRIORITY = "LOWER_PRIORITY"
+    CAPACITY = "CAPACITY"
+    HELD = "HELD"
     EXPIRED = "EXPIRED"
     CANCELLED = "CANCELLED"
+    PAUSED = "PAUSED"
+    BACKFILL = "BACKFILL"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    BOUNCED = "BOUNCED"
+    FALLBACK = "FALLBACK"
 
 
 class DeferredCause(StrEnum):
     """Why a candidate waits."""
 
     DELAY = "DELAY"
+    QUIET_HOURS = "QUIET_HOURS"
+    CAPACITY = "CAPACITY"
+    ARBITRATION = "ARBITRATION"
+    HELD = "HELD"
+    PAUSED = "PAUSED"
+    IDENTITY = "IDENTITY"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class DefinitionError:
-    """One thing wrong in a definition, where it stands (line and column count from 1)."""
+    """One thing wrong in a definition, where it stands (line and column count from 1).
+
+    `path` are the keys that lead there, with dots (`stages.waiting.transitions.0`), where it is
+    known. A `warning` is told and refuses nothing.
+    """
 
     file: str
     line: int
@@ -89,9 +122,12 @@ class DefinitionError:
     code: str
     message: str
     hint: str = ""
+    path: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column}: error[{self.code}]: {self.message}"
+        weight = "warning" if self.warning else "error"
+        text = f"{self.file}:{self.line}:{self.column}: {weight}[{self.code}]: {self.message}"
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 

@@ -1,23 +1,19 @@
 """What an end, a leave and a withdrawal of consent take back (rules A7, S8, K1).
 
-Three things of a send may still be out: a candidate of this very step, a candidate that waits,
-and a command that its sender still holds (`not_before` ahead). The first two end `CANCELLED`,
-the third gets a CANCEL command.
+Three things of an action may still be out: a candidate of this very step, a candidate that waits,
+and a command that is out: unsent (`not_before` ahead), or open (a TASK until done, a SHOW until
+seen, a ROUTE until applied). The first two end `CANCELLED`, the third gets a CANCEL command.
 """
 
-from functools import lru_cache
-
-from journey_engine.decide import ids, profile, sends
+from journey_engine.decide import actions, asking, history, ids, outcomes, profile, standing
 from journey_engine.decide.decision import Command, JourneyRef
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Origin
 from journey_engine.decide.state import OpenSend, Pending, Sent
-from journey_engine.define.plan import CancelOn, JourneyPlan, SendAction
-from journey_engine.errors import CandidateOutcome
+from journey_engine.define.action_plan import ActionKind, CancelOn
+from journey_engine.errors import CandidateOutcome, EndReason
 
 _CANCEL = "CANCEL"
-_TAKEN_BACK = -1
-"""As a command's `not_before`: it was cancelled, once is enough."""
 
 
 def at_end(draft: Draft, live: Live, cause: Origin) -> None:
@@ -44,21 +40,109 @@ def at_withdrawal(draft: Draft, cause: Origin, purposes: set[str]) -> None:
                 _cancel_live(draft, draft.touch(position), cause, sent)
     gone = [one for one in draft.open if _withdrawn(draft, one.sent, purposes)]
     for one in gone:
+        history.give_back(draft, one.sent.command_id)
         draft.out.commands.append(_command(draft, one, cause))
     if gone:
         draft.open = [one for one in draft.open if one not in gone]
 
 
+def at_withdrawal_of_asker(draft: Draft, asked: str, cause: Origin) -> None:
+    """Take back what an account's journey had asked for, and wants no more (rule M3)."""
+    waiting = [place for place in draft.pending if not _asked_for(place, asked)]
+    if len(waiting) != len(draft.pending):
+        for place in draft.pending:
+            if _asked_for(place, asked):
+                _settle(draft, place, "taken back")
+        draft.pending = waiting
+    gone = [
+        one for one in draft.open if _asked_for(one, asked) and standing.is_out(one.sent, draft.now)
+    ]
+    for one in gone:
+        history.give_back(draft, one.sent.command_id)
+        draft.out.commands.append(_command(draft, one, cause))
+    if gone:
+        draft.open = [one for one in draft.open if one not in gone]
+
+
+def _asked_for(one: Pending | OpenSend, asked: str) -> bool:
+    return one.asker is not None and one.asker.id == asked
+
+
+def at_erasure(draft: Draft, cause: Origin) -> None:
+    """Take back all that waits or is out, whatever its `cancel_on` (rule M4)."""
+    for place in draft.pending:
+        _settle(draft, place, "erased")
+    draft.pending = []
+    for position in range(len(draft.instances)):
+        take_back_all(draft, draft.touch(position), cause)
+    for one in draft.open:
+        if standing.is_out(one.sent, draft.now):
+            draft.out.commands.append(_command(draft, one, cause))
+    draft.open = []
+
+
+def take_back(draft: Draft, one: OpenSend, cause: Origin) -> None:
+    """Take back a command that is double (rule M2): it counts no longer (rule C3)."""
+    history.give_back(draft, one.sent.command_id)
+    draft.out.commands.append(_command(draft, one, cause))
+
+
+def take_back_all(draft: Draft, live: Live, cause: Origin) -> None:
+    """Take back every command of an instance that is out, whatever its `cancel_on`."""
+    for sent in live.sent:
+        if standing.is_out(sent, draft.now):
+            _cancel_live(draft, live, cause, sent)
+
+
+def replaced(draft: Draft, live: Live, cause: Origin, action: str) -> None:
+    """Take back the open commands of an action that another one replaces (rule A4)."""
+    for sent in live.sent:
+        if sent.send_id == action and standing.is_out(sent, draft.now):
+            _cancel_live(draft, live, cause, sent)
+
+
+def displaced(draft: Draft, sent: Sent, cause: Origin) -> None:
+    """Take back a command that lost its slot (rule A3)."""
+    for live in draft.entered:
+        if any(one.command_id == sent.command_id for one in live.sent):
+            _cancel_live(draft, live, cause, sent)
+            return
+    for position, instance in enumerate(draft.instances):
+        touched = draft.touched.get(position)
+        if touched is not None and touched.ended is not None:
+            continue
+        # What this very step has written is there, too.
+        out = instance.sent if touched is None else touched.sent
+        if any(one.command_id == sent.command_id for one in out):
+            _cancel_live(draft, draft.touch(position), cause, sent)
+            return
+    gone = standing.find_open(draft, sent.command_id)
+    if gone is not None:
+        draft.out.commands.append(_command(draft, gone, cause))
+        draft.open = [one for one in draft.open if one is not gone]
+
+
 def keep_open(draft: Draft, live: Live) -> None:
-    """Remember what is still held after the end, for a withdrawal of consent (rule K1)."""
-    held = [sends.opened(live, sent) for sent in live.sent if sent.not_before > draft.now]
+    """Remember after the end what is out, or may yet fall back (rules K1, A7, C7)."""
+    journey = draft.plan.run_by(live.journey, live.version)
+    held = [
+        standing.opened(live, sent)
+        for sent in live.sent
+        if not sent.customer
+        and (standing.is_out(sent, draft.now) or _outlives(live, sent))
+        and not standing.is_done_for(draft, journey, sent)
+    ]
     if held:
-        sends.remember_open(draft, held)
+        standing.remember_open(draft, held)
 
 
-def find_action(journey: JourneyPlan | None, action: str) -> SendAction | None:
-    """The send with this id, None where the plan has it no more."""
-    return None if journey is None else _actions(journey).get(action)
+def _outlives(live: Live, sent: Sent) -> bool:
+    """Whether what was sent may be sent once more after this end, on another channel: only what
+    the end would not take back if it waited.
+    """
+    when = CancelOn(sent.cancel_on)
+    completed = live.ended is EndReason.COMPLETED
+    return when is CancelOn.NEVER or (when is CancelOn.END and completed)
 
 
 def _take_back(draft: Draft, live: Live, cause: Origin, left: tuple[str, int] | None) -> None:
@@ -74,17 +158,21 @@ def _take_back(draft: Draft, live: Live, cause: Origin, left: tuple[str, int] | 
         draft.candidates = kept
     if draft.pending:
         _take_back_waiting(draft, live, left)
+    if draft.account is not None:
+        asking.withdraw(draft, live, cause, left)
     for sent in live.sent:
-        if sent.not_before > draft.now and _applies(CancelOn(sent.cancel_on), sent, left):
+        if sent.customer:
+            continue
+        if standing.is_out(sent, draft.now) and _applies(CancelOn(sent.cancel_on), sent, left):
             _cancel_live(draft, live, cause, sent)
 
 
 def _take_back_waiting(draft: Draft, live: Live, left: tuple[str, int] | None) -> None:
-    journey = draft.plan.by_name.get(live.journey)
+    journey = draft.plan.run_by(live.journey, live.version)
     kept = []
     for place in draft.pending:
         mine = place.journey == live.journey and place.entry_no == live.entry_no
-        action = find_action(journey, place.action) if mine else None
+        action = actions.find(journey, place.action) if mine else None
         if mine and (action is None or _applies(action.cancel_on, place, left)):
             _settle(draft, place, "taken back")
         else:
@@ -101,8 +189,8 @@ def _applies(when: CancelOn, place: Pending | Sent, left: tuple[str, int] | None
 
 
 def _unwanted(draft: Draft, place: Pending, purposes: set[str]) -> bool:
-    journey = draft.plan.by_name.get(place.journey)
-    action = find_action(journey, place.action)
+    journey = draft.plan.run_by(place.journey, place.version)
+    action = actions.find(journey, place.action)
     if journey is None or action is None or journey.purpose not in purposes:
         return False
     return not any(
@@ -113,42 +201,33 @@ def _unwanted(draft: Draft, place: Pending, purposes: set[str]) -> bool:
 
 def _withdrawn(draft: Draft, sent: Sent, purposes: set[str]) -> bool:
     return (
-        sent.not_before > draft.now
+        sent.kind != ActionKind.ROUTE.value
+        and standing.is_out(sent, draft.now)
         and sent.purpose in purposes
         and not profile.may_use(draft.plan, draft.consent, sent.purpose, sent.channel)
     )
 
 
 def _settle(draft: Draft, place: Pending, why: str) -> None:
-    sends.settle(draft, place, CandidateOutcome.CANCELLED, [why])
+    outcomes.settle(draft, place, CandidateOutcome.CANCELLED, [why])
 
 
 def _cancel_live(draft: Draft, live: Live, cause: Origin, sent: Sent) -> None:
-    draft.out.commands.append(_command(draft, sends.opened(live, sent), cause))
-    back = Sent(
-        sent.command_id,
-        sent.channel,
-        sent.purpose,
-        sent.at,
-        _TAKEN_BACK,
-        sent.cancel_on,
-        sent.stage,
-        sent.visit,
-        sent.content,
-        sent.send_id,
-    )
+    history.give_back(draft, sent.command_id)
+    draft.out.commands.append(_command(draft, standing.opened(live, sent), cause))
+    back = standing.taken_back(sent)
     live.sent = [back if one.command_id == sent.command_id else one for one in live.sent]
 
 
 def _command(draft: Draft, one: OpenSend, cause: Origin) -> Command:
     """The CANCEL of a command; its `decision_id` is that of the send it takes back."""
     sent = one.sent
-    journey = draft.plan.by_name.get(one.journey)
+    journey = draft.plan.run_by(one.journey, one.version)
     return Command(
         command_id=ids.cancel_id(sent.command_id),
         action=_CANCEL,
         send_id=sent.send_id,
-        attempt=ids.FIRST_ATTEMPT,
+        attempt=sent.attempt,
         channel=sent.channel,
         customer_id=draft.customer_id,
         anonymous_id=draft.anonymous_id,
@@ -165,14 +244,5 @@ def _command(draft: Draft, one: OpenSend, cause: Origin) -> Command:
         causation=cause,
         decision_id=ids.decision_id(sent.command_id, CandidateOutcome.SENT, sent.at),
         linked=cause != draft.origin,
+        account_id=outcomes.asking_account(draft, one),
     )
-
-
-@lru_cache(maxsize=256)
-def _actions(journey: JourneyPlan) -> dict[str, SendAction]:
-    """A journey's sends by id."""
-    found: dict[str, SendAction] = {}
-    for stage in journey.stages.values():
-        lists = [stage.on_enter, stage.on_exit, *(one.actions for one in stage.transitions)]
-        found.update((action.id, action) for actions in lists for action in actions)
-    return found

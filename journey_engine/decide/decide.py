@@ -20,18 +20,34 @@ every instance stands where it stands (S1). An instance whose journey is gone fr
 dormant until the journey is back; one whose stage is gone ends `QUARANTINED`.
 """
 
-from journey_engine.decide import dedupe, entries, memory, sends, size, timers, transitions
+from msgspec.structs import replace
+
+from journey_engine.decide import (
+    answers,
+    dedupe,
+    erasure,
+    handover,
+    identity,
+    size,
+    step,
+    timers,
+    versions,
+)
 from journey_engine.decide.decision import Decision, Step
 from journey_engine.decide.draft import Draft
-from journey_engine.decide.event import Event, Input, TimersDue
-from journey_engine.decide.learn import learn
+from journey_engine.decide.due import next_due
+from journey_engine.decide.event import Event, TimersDue
+from journey_engine.decide.message import (
+    AccountEvent,
+    Forwarded,
+    IdentityHanded,
+    Input,
+    Message,
+)
 from journey_engine.decide.scope import Moment
-from journey_engine.decide.state import CustomerState, next_due
-from journey_engine.define.plan import Plan, Reading
+from journey_engine.decide.state import CustomerState
+from journey_engine.define.plan import Plan
 from journey_engine.errors import DeadLetterCode, InputOutcome, RecordError
-
-_COMMAND = "command_id"
-"""The field by which feedback names its command (rule I2)."""
 
 
 def decide(plan: Plan, state: CustomerState, item: Input, now: int) -> Decision:
@@ -39,31 +55,69 @@ def decide(plan: Plan, state: CustomerState, item: Input, now: int) -> Decision:
 
     `now` is the partition's clock (rule T2), in milliseconds.
     """
+    if isinstance(item, Event):
+        return _happened(plan, state, item, now)
     if isinstance(item, TimersDue):
         return _tick(plan, state, item, now)
+    return _told(plan, state, item, now)
+
+
+def _happened(plan: Plan, state: CustomerState, item: Event, now: int) -> Decision:
     reading = plan.readings.get(item.type)
     if reading is None:
         return Decision(state, InputOutcome.IGNORED)
+    gone = None if state.identity is None else identity.gone(state.identity, item)
+    if gone is not None:
+        return identity.passed_on(state, item, gone, now)
     sight, seen, early = dedupe.look(state.seen, item, now)
     if sight is not dedupe.NEW:
         return _refused(state, item, sight)
     draft = Draft(plan, state, item, now)
+    if reading.erases:
+        erasure.erase(draft, Moment(draft, item.occurred_at, item), item.origin)
+        return draft.out
     draft.seen = seen
     if early:
         draft.drop("seen", early)
     due = next_due(state)
+    if plan.governs and versions.concern(plan, state):
+        versions.bring(draft)
+        due = item.occurred_at
     if due is not None and due <= item.occurred_at:
         timers.fire(draft, item.occurred_at)
-    draft.out.outcome = _apply(draft, item, reading)
+    if reading.links:
+        identity.link(draft, item)
+    draft.out.outcome = step.take(draft, item, reading)
     return _finished(draft)
 
 
 def _tick(plan: Plan, state: CustomerState, item: TimersDue, now: int) -> Decision:
     due = next_due(state)
-    if due is None or due > item.up_to:
+    brought = plan.governs and versions.concern(plan, state)
+    if not brought and (due is None or due > item.up_to):
         return Decision(state, InputOutcome.IGNORED)
     draft = Draft(plan, state, item, now)
+    if brought:
+        versions.bring(draft)
     timers.fire(draft, item.up_to)
+    return _finished(draft)
+
+
+def _told(plan: Plan, state: CustomerState, item: Message, now: int) -> Decision:
+    if isinstance(item, Forwarded):
+        return _happened(plan, state, replace(item.event, customer_id=item.customer_id), now)
+    if isinstance(item, AccountEvent):
+        return _happened(plan, state, item.event, now)
+    if isinstance(item, IdentityHanded):
+        if not handover.is_asked(state, item):
+            return handover.drop(plan, state, item, now)
+        return _finished(handover.take(plan, state, item, now))
+    draft = Draft(plan, state, item, now)
+    if plan.governs and versions.concern(plan, state):
+        versions.bring(draft)
+    draft.out.outcome = answers.take(draft, item)
+    if draft.out.state is not state:
+        return draft.out  # a new beginning: nothing of the draft is left
     return _finished(draft)
 
 
@@ -80,46 +134,3 @@ def _refused(state: CustomerState, event: Event, sight: dedupe.Sight) -> Decisio
             f"event {event.event_id} of {event.source} came before with another body",
         )
     return decision
-
-
-def _apply(draft: Draft, event: Event, reading: Reading) -> InputOutcome:
-    """The step of an event (rule S1)."""
-    moment = Moment(draft, event.occurred_at, event)
-    learn(draft, moment, event, reading.profile)
-    late = memory.read(draft, reading.asked, event)
-    if draft.instances:
-        _advance(draft, moment, event, reading, late)
-    for place, asked in enumerate(reading.asked):
-        if asked.entries:
-            entries.consider(draft, asked, moment, event.origin, late=late[place])
-    if draft.candidates:
-        sends.decide_all(draft)
-    draft.fold()
-    if event.backfill:
-        return InputOutcome.BACKFILL
-    return InputOutcome.LATE if late and False not in late else InputOutcome.APPLIED
-
-
-def _advance(
-    draft: Draft, moment: Moment, event: Event, reading: Reading, late: list[bool]
-) -> None:
-    """Let the event act on live instances, by priority, journey and key."""
-    feedback = reading.feedback
-    issuer = _issuer(draft, moment, event) if feedback else -1
-    for place, asked in enumerate(reading.asked):
-        name = asked.journey.name
-        for position, instance in enumerate(draft.instances):
-            if instance.journey == name and (not feedback or position == issuer):
-                transitions.advance(draft, asked, position, moment, late=late[place])
-
-
-def _issuer(draft: Draft, moment: Moment, event: Event) -> int:
-    """The place of the instance that issued the event's command, -1 for none (rule I2)."""
-    command = event.fields.get(_COMMAND)
-    if command is not None:
-        for position, instance in enumerate(draft.instances):
-            for sent in instance.sent:
-                if sent.command_id == command:
-                    moment.issued(sent.send_id)
-                    return position
-    return -1

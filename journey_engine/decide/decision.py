@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import msgspec
 
 from journey_engine.decide.event import Origin
+from journey_engine.decide.message import Message
 from journey_engine.decide.state import CustomerState
-from journey_engine.define.plan import Scope, Value
+from journey_engine.define.expression import Scope, Value
 from journey_engine.errors import (
     CandidateOutcome,
     DeferredCause,
@@ -31,8 +32,21 @@ class JourneyRef(msgspec.Struct, frozen=True, gc=False):
     entry_no: int
 
 
+class Experiment(msgspec.Struct, frozen=True, gc=False):
+    """The experiment that decided something, or that its instance went through (rule J3)."""
+
+    id: str
+    arm: str
+    propensity: float
+    """Share of the arm when it was drawn, 0 to 1."""
+    contaminated: bool
+    """Another arm was drawn for the same person, too."""
+
+
 class Command(msgspec.Struct, frozen=True, gc=False):
-    """What a channel is asked to do (contracts, Command). `action` is SEND or CANCEL."""
+    """What a channel is asked to do (contracts, Command). `action` is a word of
+    `ActionKind`, or CANCEL.
+    """
 
     command_id: str
     action: str
@@ -53,12 +67,22 @@ class Command(msgspec.Struct, frozen=True, gc=False):
     journey: JourneyRef
     causation: Origin
     decision_id: str
+    reply_to: str | None = None
+    slot: str | None = None
+    team: str | None = None
+    op: str | None = None
+    ack_by: int | None = None
+    due_at: int | None = None
     linked: bool = False
     """Whether a timer decided it: the trace of its cause is then linked, not carried on."""
+    experiment: Experiment | None = None
+    """The last one that its instance had gone through when the send was asked for."""
+    account_id: str | None = None
+    """The account whose journey it came from (rule M3)."""
 
 
 class Transition(msgspec.Struct, frozen=True, gc=False):
-    """An entry (`from_stage` None), a stage change, or an end (`to_stage` None)."""
+    """An entry (`from_stage` None), a stage change, a milestone, or an end (`to_stage` None)."""
 
     customer_id: str | None
     anonymous_id: str | None
@@ -69,7 +93,8 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     from_stage: str | None
     to_stage: str | None
     trigger: str
-    """The event's type, `after`, `always`, `when` or `abandon`."""
+    """The event's type, or a trigger: `milestone after not_followed_by always when choose split
+    abandon`."""
     end: EndReason | None
     label: str | None
     """The author's: goal's name, exit's reason, `outcome`; goal and exit at once: `goal+exit`."""
@@ -79,6 +104,16 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     macro_stage: str | None
     causation: Origin
     context_hash: str | None = None
+    experiment: Experiment | None = None
+    """Of the split that decided it."""
+    milestone: str | None = None
+    """The milestone reached: then `from_stage` and `to_stage` are the stage it was reached in."""
+    switch_to: str | None = None
+    """The journey into which the exit led."""
+    refused: EntryOutcome | None = None
+    """Why that journey did not take the customer."""
+    account_id: str | None = None
+    """The account whose journey it is (rule M3): then it is no customer's."""
 
 
 class SendDecision(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +136,16 @@ class SendDecision(msgspec.Struct, frozen=True, gc=False):
     decided_at: int
     definition_hash: str
     trace: tuple[str, ...]
-    """The compact trace: one short line for each rule that was asked, in order."""
+    """The compact trace: one short line for each rule that was asked, in order. Where it was
+    refused, the last one is the rule that did it.
+    """
+    rank: int | None = None
+    """Its place among the candidates of the instant, from 1 (rule C5)."""
+    score: float | None = None
+    rivals: tuple[str, ...] = ()
+    """The best of those that it was ranked with, as `journey/send`."""
+    account_id: str | None = None
+    """The account whose journey it came from (rule M3)."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +175,8 @@ class Decision(msgspec.Struct):
     """(journey, outcome) of each entry clause that was looked at."""
     guard_errors: list[tuple[str, str]] = []
     """(journey, message): counted, never fatal (rule S7)."""
+    messages: list[Message] = []
+    """For states of other partitions, in order; the shell writes them to the inbox (D2)."""
     timers_fired: list[int] = []
     """Due times of the timers that fired, for lateness."""
     dropped: Mapping[str, int] = {}

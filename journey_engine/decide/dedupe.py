@@ -31,9 +31,16 @@ def look(seen: bytes, event: Event, now: int) -> tuple[Sight, bytes, int]:
 
     Both limits hold: 24 hours since it was read, and the last `SEEN_MAX` inputs read.
     """
-    name = f"{event.source}\0{event.event_id}".encode("utf-8", "surrogatepass")
+    return look_for(seen, event.source, event.event_id, event.digest, now)
+
+
+def look_for(
+    seen: bytes, source: str, event_id: str, body: bytes, now: int
+) -> tuple[Sight, bytes, int]:
+    """The same of whatever has a source, an id and a digest of its body."""
+    name = f"{source}\0{event_id}".encode("utf-8", "surrogatepass")
     mark = blake2b(name, digest_size=_HASH).digest()
-    digest = event.digest[:_DIGEST].ljust(_DIGEST, b"\0")
+    digest = body[:_DIGEST].ljust(_DIGEST, b"\0")
     second = now // 1000 if now > 0 else 0
     second = min(second, _SECONDS_MAX)
     if mark in seen:

@@ -4,21 +4,30 @@ Pieces are shared with the state given in until something replaces them; nothing
 place. What one step touches (an instance as a `Live`, a candidate) is folded back at its end.
 """
 
-from journey_engine.decide.decision import Decision
-from journey_engine.decide.event import Event, Input, Origin
+from msgspec.structs import replace
+
+from journey_engine.decide.account_state import Asked
+from journey_engine.decide.decision import Decision, Experiment
+from journey_engine.decide.event import Origin, TimersDue, state_key
+from journey_engine.decide.message import Input, Message
 from journey_engine.decide.state import (
+    Contact,
     CustomerState,
+    Exposure,
     FeatureState,
     Instance,
     JourneyMemory,
     MacroStage,
     OpenSend,
+    PatternState,
     Pending,
     Sent,
     Timer,
     Written,
 )
-from journey_engine.define.plan import JourneyPlan, Plan, Scope, SendAction, Value
+from journey_engine.define.action_plan import Action
+from journey_engine.define.expression import Scope, Value
+from journey_engine.define.plan import Clause, JourneyPlan, Plan, SwitchPlan
 from journey_engine.errors import EndReason, InputOutcome
 
 
@@ -28,11 +37,16 @@ class Live:
     __slots__ = (
         "cause",
         "context",
+        "drawn",
         "ended",
         "entered_at",
         "entry_no",
+        "exposed",
+        "idle",
         "journey",
         "key",
+        "milestones",
+        "patterns",
         "reached_at",
         "runs",
         "sent",
@@ -58,7 +72,18 @@ class Live:
         self.runs: dict[str, int] = instance.runs
         self.timers: list[Timer] = instance.timers
         self.sent: list[Sent] = instance.sent
+        self.exposed: list[Exposure] = instance.exposed
+        self.milestones: list[str] = instance.milestones
+        self.idle: list[int] = instance.idle
+        self.patterns: dict[str, PatternState] = instance.patterns
         self.ended: EndReason | None = None
+        self.drawn: Experiment | None = None
+        """Of the split that decides its next record."""
+
+    @property
+    def exposure(self) -> Exposure | None:
+        """The experiment that it went through last."""
+        return self.exposed[-1] if self.exposed else None
 
     def frozen(self) -> Instance:
         """The instance as it is now."""
@@ -77,18 +102,49 @@ class Live:
             self.runs,
             self.timers,
             self.sent,
+            self.exposed,
+            self.milestones,
+            self.idle,
+            self.patterns,
         )
 
 
+class Leaving:
+    """An instance that ended by an exit into another journey (rule I6). `record` is the place of
+    its end in `Decision.transitions`.
+    """
+
+    __slots__ = ("exit", "instance", "journey", "late", "reached", "record", "switch")
+
+    def __init__(
+        self,
+        journey: JourneyPlan,
+        instance: Instance,
+        reached: list[str],
+        exit_: Clause,
+        switch: SwitchPlan,
+        *,
+        record: int,
+        late: bool,
+    ) -> None:
+        self.journey = journey
+        self.instance = instance
+        self.reached = reached
+        self.exit = exit_
+        self.switch = switch
+        self.record = record
+        self.late = late
+
+
 class Candidate:
-    """A send that was asked for and has no final outcome yet (section C)."""
+    """An action that was asked for and has no final outcome yet (section C)."""
 
     __slots__ = ("action", "fresh", "journey", "place", "scope")
 
     def __init__(
         self,
         journey: JourneyPlan,
-        action: SendAction,
+        action: Action,
         place: Pending,
         scope: Scope,
         *,
@@ -105,17 +161,27 @@ class Draft:
     """The next state in the making, and the decision in the making."""
 
     __slots__ = (
+        "account",
+        "account_id",
         "anonymous_id",
+        "assigned",
         "candidates",
+        "clock",
         "consent",
+        "contact",
         "customer_id",
+        "engagement",
         "entered",
         "features",
+        "granted",
         "heavy",
+        "identity",
         "instances",
         "journeys",
+        "leaving",
         "macro",
         "macro_history",
+        "membership",
         "now",
         "open",
         "origin",
@@ -132,11 +198,17 @@ class Draft:
     def __init__(self, plan: Plan, state: CustomerState, item: Input, now: int) -> None:
         self.plan = plan
         self.state = state
+        self.clock = now
+        """The partition's (rule T2)."""
         self.now = now
-        self.customer_id = item.customer_id
-        self.anonymous_id = item.anonymous_id
-        self.origin = item.origin if isinstance(item, Event) else None
-        """Where the event that is decided lay; None for timers."""
+        """The clock; for timers that an event overtakes, when they were due."""
+        self.account_id = item.account_id
+        """Set where the state is an account's; then it is neither a customer's nor a visitor's."""
+        mine = self.account_id is None
+        self.customer_id = item.customer_id if mine else None
+        self.anonymous_id = item.anonymous_id if mine else None
+        self.origin = None if isinstance(item, TimersDue) else item.origin
+        """Where the event lay that is decided, or that led to the message; None for timers."""
         self.out = Decision(state, InputOutcome.APPLIED)
         self.seen = state.seen
         self.traits: dict[str, Written] = state.traits
@@ -149,11 +221,30 @@ class Draft:
         self.journeys: dict[str, JourneyMemory] = state.journeys
         self.pending: list[Pending] = state.pending
         self.open: list[OpenSend] = state.open
+        self.engagement = state.engagement
+        self.assigned: list[Exposure] = state.assigned
+        self.contact: Contact = state.contact
+        self.identity = state.identity
+        self.membership = state.membership
+        self.account = state.account
         self.touched: dict[int, Live] = {}
         self.entered: list[Live] = []
         self.candidates: list[Candidate] = []
+        self.leaving: list[Leaving] = []
+        self.granted = ""
+        """The channel whose room the candidate being decided was granted (rule C6)."""
         self.heavy = False
         """Something long was written: the size must be looked at (law 6)."""
+
+    @property
+    def key(self) -> str:
+        """The state's key."""
+        return state_key(self.customer_id, self.anonymous_id, self.account_id)
+
+    @property
+    def who(self) -> str:
+        """The id of the customer, else of the visitor, else of the account."""
+        return self.customer_id or self.anonymous_id or self.account_id or ""
 
     def touch(self, place: int) -> Live:
         """The instance at `place` of `instances`, to be changed."""
@@ -162,7 +253,7 @@ class Draft:
             live = self.touched[place] = Live(self.instances[place])
         return live
 
-    def find(self, place: Pending) -> Live | None:
+    def find(self, place: Pending | Asked) -> Live | None:
         """The instance that a send came from, to be changed; None where it has ended."""
         for live in self.entered:
             if live.journey == place.journey and live.entry_no == place.entry_no:
@@ -173,16 +264,34 @@ class Draft:
                 return live if live.ended is None else None
         return None
 
-    def instance_of(self, place: Pending) -> Instance | None:
+    def instance_of(self, place: Pending | Asked) -> Instance | None:
         """The instance that a waiting send came from, as the step found it."""
         for instance in self.instances:
             if instance.journey == place.journey and instance.entry_no == place.entry_no:
                 return instance
         return None
 
+    def lives(self) -> list[Instance | Live]:
+        """The instances that are live at this point of the step."""
+        found: list[Instance | Live] = []
+        for position, instance in enumerate(self.instances):
+            live = self.touched.get(position)
+            if live is None:
+                found.append(instance)
+            elif live.ended is None:
+                found.append(live)
+        found.extend(live for live in self.entered if live.ended is None)
+        return found
+
     def drop(self, what: str, count: int = 1) -> None:
         """Count what went over a bound and was forgotten."""
         self.out.dropped = {**self.out.dropped, what: self.out.dropped.get(what, 0) + count}
+
+    def tell(self, message: Message) -> None:
+        """Send a message to another partition; it tells the clock there of this one's."""
+        if self.now != self.clock:
+            message = replace(message, at=self.clock)
+        self.out.messages = [*self.out.messages, message]
 
     def fold(self) -> None:
         """End a step: what it touched goes back into `instances`, by journey and key (S1)."""
@@ -217,6 +326,12 @@ class Draft:
             self.journeys,
             self.pending,
             self.open,
+            self.engagement,
+            self.assigned,
+            self.contact,
+            self.identity,
+            self.membership,
+            self.account,
         )
 
 

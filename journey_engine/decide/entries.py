@@ -6,14 +6,17 @@ A clause matches when its guard holds. It is then refused, in this order: `LATE`
 in, another does not enter, and a restart ends whatever is in.
 """
 
-from journey_engine.decide import memory, size, stages
+from journey_engine.decide import memory, operations, patterns, size, stages
+from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Origin
 from journey_engine.decide.scope import Answer, Moment, View, ask, key_of, note
-from journey_engine.decide.state import Instance
-from journey_engine.define.plan import Asked, Clause, JourneyPlan, ReentryMode
+from journey_engine.decide.state import Awaited, Instance
+from journey_engine.define.expression import EvaluationError, Expression, Value, Warming
+from journey_engine.define.plan import Asked, Clause, JourneyPlan, ReentryMode, Trigger
 from journey_engine.errors import EndReason, EntryOutcome
 
+NO_VALUES: dict[str, Value] = {}
 _REFUSED = {
     Answer.FALSE: EntryOutcome.GUARD_FALSE,
     Answer.ERROR: EntryOutcome.GUARD_ERROR,
@@ -21,45 +24,129 @@ _REFUSED = {
 }
 
 
-def consider(draft: Draft, asked: Asked, moment: Moment, origin: Origin, *, late: bool) -> None:
-    """Ask the journey's entry clauses for the event."""
+def consider(
+    draft: Draft,
+    asked: Asked,
+    moment: Moment,
+    origin: Origin,
+    before: Moment | None,
+    *,
+    late: bool,
+) -> None:
+    """Ask the journey's entry clauses for the event; `before` is what was known before it."""
     journey = asked.journey
     view = View(moment, journey)
+    decided = False
     for clause in asked.entries:
-        answer = ask(draft, journey.name, clause.when, view)
+        pattern = clause.pattern
+        if pattern is not None:
+            # Whatever became of the clauses before: a pattern sees every event that it reads.
+            answer, key = patterns.at_entry(draft, journey, clause, pattern, view, late=late)
+        elif not decided:
+            answer, key = _asked(draft, journey, clause, view, before), None
+        if decided:
+            continue
         if answer is not Answer.TRUE:
             outcome = _REFUSED[answer]
         elif late:
             outcome = EntryOutcome.LATE
         else:
-            outcome = _admit(draft, journey, clause, view, origin)
+            if pattern is None and journey.keyed and clause.key is not None:
+                key = key_of(draft, journey.name, clause.key, view)
+            outcome = EntryOutcome.NO_KEY
+            if key is not None or not journey.keyed:
+                outcome = admit(draft, journey, key, clause.remember, view, origin)
         draft.out.entries.append((journey.name, outcome))
         note(draft, "entry", journey.name, None, clause, outcome, view)
-        if answer is Answer.TRUE:
-            return
+        decided = answer is Answer.TRUE
 
 
-def _admit(
-    draft: Draft, journey: JourneyPlan, clause: Clause, view: View, origin: Origin
+def arise(
+    draft: Draft, moment: Moment, name: str, key: str, pattern: str, awaited: Awaited
+) -> None:
+    """Nothing followed the event that began a wait: enter, unless re-entry refuses (rule P1)."""
+    journey = draft.plan.by_name.get(name)
+    clause = None if journey is None else _clause_of(journey, pattern)
+    if journey is None or clause is None:
+        return
+    view = View(moment, journey)
+    mine = key if journey.keyed else None
+    outcome = admit(draft, journey, mine, (), view, awaited.cause, awaited.values)
+    draft.out.entries.append((name, outcome))
+    note(draft, "entry", name, mine, clause, outcome, view)
+
+
+def _clause_of(journey: JourneyPlan, pattern: str) -> Clause | None:
+    for clauses in journey.entries.values():
+        for clause in clauses:
+            if clause.pattern is not None and clause.pattern.id == pattern:
+                return clause
+    return None
+
+
+def _asked(
+    draft: Draft, journey: JourneyPlan, clause: Clause, view: View, before: Moment | None
+) -> Answer:
+    answer = ask(draft, journey.name, clause.when, view)
+    if clause.becomes is None or before is None or answer is not Answer.TRUE:
+        return answer
+    answer = ask(draft, journey.name, clause.becomes, view)
+    if answer is Answer.TRUE and _held(clause.becomes, View(before, journey)):
+        answer = Answer.FALSE
+    step = Step("becomes", journey.name, None, clause.text, answer, clause.becomes.reads, view)
+    draft.out.trace.append(step)
+    return answer
+
+
+def _held(guard: Expression, view: View) -> bool:
+    """Whether the guard held; without a value it did not (rule S7)."""
+    try:
+        return guard.evaluate(view) is True
+    except (EvaluationError, Warming):
+        return False
+
+
+def admit(
+    draft: Draft,
+    journey: JourneyPlan,
+    key: str | None,
+    fields: tuple[tuple[str, Expression], ...],
+    reading: View,
+    origin: Origin,
+    values: dict[str, Value] = NO_VALUES,
 ) -> EntryOutcome:
-    key = None
-    if journey.keyed:
-        key = None if clause.key is None else key_of(draft, journey.name, clause.key, view)
-        if key is None:
-            return EntryOutcome.NO_KEY
+    """Enter, or say why not; `values`, and `fields` read in `reading`, become the context."""
+    moment = reading.moment
+    if draft.plan.operations:
+        refused = operations.refusal(draft.plan, journey.name)
+        if refused is not None:
+            return refused
+    if _just_entered(draft, journey, key):
+        return EntryOutcome.ALREADY_IN
     inside = _inside(draft, journey, key)
-    refusal = _refusal(draft, journey, key, inside, view.moment.at)
+    refusal = _refusal(draft, journey, key, inside, moment.at)
     if refusal is not None:
         return refusal
+    trigger = moment.name or Trigger.NOT_FOLLOWED_BY.value
     for position in inside:
         live = draft.touch(position)
-        stages.end(draft, journey, view.moment, live, EndReason.RESTARTED, view.moment.name)
-    live = _entrant(draft, journey, key, view.moment.at, origin)
+        stages.end(draft, journey, moment, live, EndReason.RESTARTED, trigger)
+    live = _entrant(draft, journey, key, moment.at, origin)
     draft.entered.append(live)
-    stages.remember(draft, live, clause.remember, view)
-    stages.enter(draft, journey, live, journey.start, view, view.moment.name, first=True)
+    live.context = values
+    stages.remember(draft, live, fields, reading)
+    view = View(moment, journey)
+    stages.enter(draft, journey, live, journey.start, view, trigger, first=True)
     stages.settle_down(draft, journey, live, view)
     return EntryOutcome.ENTERED
+
+
+def _just_entered(draft: Draft, journey: JourneyPlan, key: str | None) -> bool:
+    """Whether this instant brought one in already, by a switch or a wait that was over (S3)."""
+    everyone = journey.reentry.per_customer
+    return any(
+        live.journey == journey.name and (everyone or live.key == key) for live in draft.entered
+    )
 
 
 def _inside(draft: Draft, journey: JourneyPlan, key: str | None) -> list[int]:
@@ -85,10 +172,12 @@ def _refusal(
     rule = journey.reentry
     if inside and rule.mode is not ReentryMode.RESTART:
         return EntryOutcome.ALREADY_IN
+    if rule.mode is ReentryMode.ONCE:
+        refusal = _used_up(draft, journey, key)
+        if refusal is not None:
+            return refusal
     known = memory.of_key(draft, journey, key)
-    if rule.mode is ReentryMode.ONCE and known.entries:
-        return EntryOutcome.REENTRY_LIMIT
-    if known.ended_at is not None and at < known.ended_at + rule.cooldown:
+    if rule.cooldown and known.ended_at is not None and at < known.ended_at + rule.cooldown:
         return EntryOutcome.COOLDOWN
     if rule.limit is not None:
         since = None if rule.within is None else at - rule.within
@@ -99,10 +188,20 @@ def _refusal(
     return EntryOutcome.STATE_LIMIT if size.full(draft) else None
 
 
+def _used_up(draft: Draft, journey: JourneyPlan, key: str | None) -> EntryOutcome | None:
+    """Why `once` refuses; whom it could not remember for life does not enter either."""
+    if memory.entered_once(draft, journey, key):
+        return EntryOutcome.REENTRY_LIMIT
+    return EntryOutcome.STATE_LIMIT if memory.once_full(draft, journey) else None
+
+
 def _count(draft: Draft, journey: JourneyPlan) -> int:
-    return sum(
+    before = sum(
         instance.journey == journey.name and not _gone(draft, position)
         for position, instance in enumerate(draft.instances)
+    )
+    return before + sum(
+        live.journey == journey.name and live.ended is None for live in draft.entered
     )
 
 

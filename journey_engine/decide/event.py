@@ -1,10 +1,15 @@
 """The inputs of a decision (rule T1). Times are milliseconds since the epoch."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from journey_engine.define.plan import Value
+if TYPE_CHECKING:
+    from journey_engine.define.expression import Value
+else:
+    Value = Any
+    """msgspec reads no recursive union, and an event is read back where it was forwarded."""
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -40,6 +45,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     recorded_at: int
     origin: Origin
     backfill: bool = False
+    account_id: str | None = None
+    """Where it is the account's copy: the account. The customer is the member whose event it was
+    (rule M3).
+    """
 
 
 class TimersDue(msgspec.Struct, frozen=True, gc=False):
@@ -51,11 +60,15 @@ class TimersDue(msgspec.Struct, frozen=True, gc=False):
     customer_id: str | None
     anonymous_id: str | None
     up_to: int
+    account_id: str | None = None
 
 
-Input = Event | TimersDue
-
-
-def state_key(customer_id: str | None, anonymous_id: str | None) -> str:
-    """The key of a customer's state: `c:` or `a:` and the id (contracts, changelog)."""
+def state_key(
+    customer_id: str | None, anonymous_id: str | None, account_id: str | None = None
+) -> str:
+    """The key of a state: `c:` and a customer's id, `a:` and a visitor's, `b:` and an account's
+    (contracts, changelog).
+    """
+    if account_id is not None:
+        return f"b:{account_id}"
     return f"c:{customer_id}" if customer_id is not None else f"a:{anonymous_id}"

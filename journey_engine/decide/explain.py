@@ -3,23 +3,41 @@
 The values are read from the scopes that the trace kept, now that somebody asks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from journey_engine.decide.decision import Command, Decision, SendDecision, Step, Transition
-from journey_engine.define.plan import Plan, Scope, Value, Warming
-from journey_engine.errors import CandidateOutcome, EndReason, EntryOutcome, InputOutcome
+from journey_engine.define.expression import Scope, Value, Warming
+from journey_engine.define.plan import Plan
+from journey_engine.errors import (
+    CandidateOutcome,
+    DeferredCause,
+    EndReason,
+    EntryOutcome,
+    InputOutcome,
+)
 
 SENTENCES: Mapping[str, str] = {
     "duplicate": "The same input came before: it has no effect.",
     "conflict": "An input with this id but another body came before: it goes to the dead letters.",
     "entry": "{journey}: entry '{clause}' was asked: {outcome}{reads}.",
+    "milestone": "{journey}: milestone '{clause}' was asked: {outcome}{reads}.",
     "goal": "{journey}: goal '{clause}' was asked: {outcome}{reads}.",
     "exit": "{journey}: exit '{clause}' was asked: {outcome}{reads}.",
+    "switch": "{journey}: exit '{clause}' leads here: {outcome}.",
     "update": "{journey}: update '{clause}' was asked: {outcome}{reads}.",
     "transition": "{journey}: transition '{clause}' was asked: {outcome}{reads}.",
+    "send": "{journey}: `when` of {clause} was asked: {outcome}{reads}.",
     "always": "{journey}: '{clause}' was asked on entering the stage: {outcome}{reads}.",
+    "choose": "{journey}: branch '{clause}' of a junction was asked: {outcome}{reads}.",
+    "split": "{journey}: experiment {clause} assigns arm {outcome}.",
     "timer": "{journey}: the timer of '{clause}' fired: {outcome}{reads}.",
+    "migrate": "{journey}: goes on in version {clause}.",
+    "becomes": "{journey}: '{clause}' was asked what it became by this: {outcome}{reads}.",
+    "pattern": "{journey}: the pattern '{clause}' has {outcome} events{reads}.",
+    "awaits": "{journey}: '{clause}' waits until {outcome} for nothing to follow{reads}.",
+    "broken": "{journey}: something followed, '{clause}' no longer waits{reads}.",
+    "wait": "{journey}: the wait of '{clause}' was reckoned: {outcome}{reads}.",
     "reset": "{journey}: the wait of '{clause}' started again.",
     "abandon": "{journey}: no input reached the instance for as long as it may wait.",
 }
@@ -42,15 +60,44 @@ _MEANINGS: Mapping[str, str] = {
     CandidateOutcome.UNREACHABLE: "no address on a channel with consent",
     CandidateOutcome.GUARD_FALSE: "its `when` does not hold",
     CandidateOutcome.GUARD_ERROR: "a guard or a value failed to evaluate",
+    CandidateOutcome.HOLDOUT: "the customer is held out",
+    CandidateOutcome.QUIET_HOURS: "quiet hours stand in the way",
+    CandidateOutcome.CAP_REACHED: "as many messages were sent as the caps allow",
+    CandidateOutcome.THEME_CONFLICT: "a theme that contradicts it comes before it",
+    CandidateOutcome.LOWER_PRIORITY: "what ranks above it was sent instead",
+    CandidateOutcome.CAPACITY: "the channel has no capacity left",
+    CandidateOutcome.HELD: "another journey holds it back",
+    CandidateOutcome.PAUSED: "the journey is paused",
+    CandidateOutcome.BACKFILL: "back-filled history asked for it",
     CandidateOutcome.EXPIRED: "it would come too late",
     CandidateOutcome.CANCELLED: "it was taken back before it was decided",
+    CandidateOutcome.HOLDOUT: "the customer is kept without such messages",
+    CandidateOutcome.QUIET_HOURS: "every channel is quiet for too long",
+    CandidateOutcome.CAP_REACHED: "what was sent before uses up a cap",
+    CandidateOutcome.THEME_CONFLICT: "it contradicts another theme",
+    CandidateOutcome.LOWER_PRIORITY: "what ranks above it leaves no room",
+    CandidateOutcome.HELD: "another journey keeps it back",
+}
+_CAUSES: Mapping[DeferredCause | None, str] = {
+    DeferredCause.DELAY: "its delay",
+    DeferredCause.QUIET_HOURS: "the end of quiet hours",
+    DeferredCause.CAPACITY: "room on its channel",
+    DeferredCause.ARBITRATION: "its slot",
+    DeferredCause.HELD: "another journey that holds it",
+    DeferredCause.PAUSED: "its journey to be resumed",
+    DeferredCause.IDENTITY: "what is known under another identity",
 }
 _ENDS: Mapping[EndReason, str] = {
     EndReason.GOAL: "reached its goal",
     EndReason.EXIT: "left by an exit",
     EndReason.COMPLETED: "came to its end",
     EndReason.ABANDONED: "was abandoned",
+    EndReason.SWITCHED: "left for another journey",
     EndReason.RESTARTED: "was ended to start anew",
+    EndReason.STOPPED: "was out: its journey is stopped",
+    EndReason.MIGRATED: "was out: the newer version does not take it over",
+    EndReason.MERGED: "gave way to the one of the same person",
+    EndReason.ERASED: "was forgotten with its customer",
     EndReason.QUARANTINED: "was put aside: its stage is not in the plan",
     EndReason.LOOP: "was put aside: it moved round and round without a wait",
 }
@@ -72,8 +119,8 @@ def _step(step: Step) -> str:
     return SENTENCES[step.what].format(
         journey=_instance(step.journey, step.key),
         clause=step.clause,
-        outcome=_outcome(step.outcome),
-        reads=_reads(step.reads, step.scope),
+        outcome=time_of(int(step.outcome)) if step.what == "awaits" else _outcome(step.outcome),
+        reads=_reads(step),
     )
 
 
@@ -81,15 +128,25 @@ def _instance(journey: str, key: str | None) -> str:
     return journey if key is None else f"{journey} [{key}]"
 
 
+def meaning(outcome: str) -> str:
+    """What an outcome says; itself where it needs no words."""
+    return _MEANINGS.get(outcome, outcome)
+
+
+def operands(step: Step) -> dict[str, str]:
+    """What a step read, by operand, as an author would write it."""
+    if step.scope is None:
+        return {}
+    return {f"{root}.{name}": _value(root, name, step.scope) for root, name in sorted(step.reads)}
+
+
 def _outcome(outcome: str) -> str:
     return f"{outcome}, {_MEANINGS[outcome]}" if outcome in _MEANINGS else outcome
 
 
-def _reads(reads: Iterable[tuple[str, str]], scope: Scope | None) -> str:
-    if scope is None:
-        return ""
-    shown = [f"{root}.{name} = {_value(root, name, scope)}" for root, name in sorted(reads)]
-    return f" ({', '.join(shown)})" if shown else ""
+def _reads(step: Step) -> str:
+    told = [f"{operand} = {value}" for operand, value in operands(step).items()]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _value(root: str, name: str, scope: Scope) -> str:
@@ -99,16 +156,18 @@ def _value(root: str, name: str, scope: Scope) -> str:
         "customer": scope.customer,
         "instance": scope.instance,
         "features": scope.features,
+        "milestones": scope.milestones,
     }
     try:
-        return _shown(roots[root][name])
+        return shown(roots[root][name])
     except KeyError:
         return "absent"
     except Warming:
         return "not watched for long enough"
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """A value as an author would write it."""
     if isinstance(value, str):
         return f"'{value}'"
     words: dict[Value, str] = {None: "null", True: "true", False: "false"}
@@ -117,12 +176,18 @@ def _shown(value: Value) -> str:
 
 def _transition(one: Transition, plan: Plan) -> str:
     who = _instance(one.journey, one.key)
-    trigger = f"{one.trigger} at {_time(one.occurred_at)}"
+    trigger = f"{one.trigger} at {time_of(one.occurred_at)}"
     if one.end is not None:
         label = "" if one.label is None else f" ({one.label})"
-        return f"{who} {_ENDS[one.end]}{label} in stage {one.from_stage}, by {trigger}."
+        switched = "" if one.switch_to is None else f" It was to switch to {one.switch_to}"
+        if one.refused is not None:
+            switched += f", which refused: {_outcome(one.refused)}"
+        switched = f"{switched}." if switched else ""
+        return f"{who} {_ENDS[one.end]}{label} in stage {one.from_stage}, by {trigger}.{switched}"
+    if one.milestone is not None:
+        return f"{who} reached the milestone {one.milestone} in stage {one.to_stage}, by {trigger}."
     if one.from_stage is None:
-        journey = plan.by_name.get(one.journey)
+        journey = plan.run_by(one.journey, one.version)
         purpose = "" if journey is None else f" Its objective: {journey.objective}."
         return f"{who} began in stage {one.to_stage}, by {trigger}.{purpose}"
     return f"{who} went from {one.from_stage} to {one.to_stage}, by {trigger}."
@@ -132,18 +197,23 @@ def _send(one: SendDecision) -> str:
     why = f" ({'; '.join(one.trace)})" if one.trace else ""
     name = f"{_instance(one.journey, one.key)}: send {one.send_id}"
     if one.until is not None:
-        return f"{name} waits until {_time(one.until)}{why}."
-    return f"{name}: {_outcome(one.outcome)}{why}."
+        return f"{name} waits for {_CAUSES[one.cause]} until {time_of(one.until)}{why}."
+    rank = "" if one.rank is None else f" Rank {one.rank}, score {one.score:g}{_rivals(one)}."
+    return f"{name}: {_outcome(one.outcome)}{why}.{rank}"
+
+
+def _rivals(one: SendDecision) -> str:
+    return f", among {', '.join(one.rivals)}" if one.rivals else ""
 
 
 def _command(one: Command) -> str:
     verb = f"Command {one.action} of {one.send_id} goes to {one.channel}"
     if one.not_before > one.created_at:
-        return f"{verb}, held until {_time(one.not_before)}."
+        return f"{verb}, held until {time_of(one.not_before)}."
     return f"{verb}."
 
 
-def _time(at: int) -> str:
+def time_of(at: int) -> str:
     """A time for people; as the number it is where no calendar has it."""
     try:
         return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")

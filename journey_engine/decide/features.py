@@ -2,19 +2,21 @@
 
 Theory of operation. With a window `(t - within, t]` the entries themselves are kept, sorted by
 time, as long as no more than 64 lie in it; they stay a day longer than their window, so that a
-late event still finds its own window whole. Beyond 64, `count sum min max` fold into buckets of
+late event still finds its own window whole. Of those older than a day `min max last recent
+distinct` keep only what may still count. Beyond 64, `count sum min max` fold into buckets of
 a 32nd of the window, until no bucket is left; `first` keeps the earliest entry of each such
 part, `last` and `recent` the newest 64, `distinct` the latest entry of each of 64 values.
 Without a window, `count sum min max` are one bucket for ever, `first` and `last` one entry.
 A null field is no value, except among several fields.
 """
 
-from bisect import insort_right
+from bisect import bisect_right, insort_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
-from journey_engine.define.plan import FeatureOp, FeaturePlan, Value, Warming
+from journey_engine.define.expression import Value, Warming
+from journey_engine.define.profile_plan import FeatureOp, FeaturePlan
 
 Entry = tuple[int, Value]
 Bucket = tuple[int, int, float | int, Value, Value]
@@ -22,6 +24,10 @@ Bucket = tuple[int, int, float | int, Value, Value]
 LATE_MS = 24 * 3_600_000
 """How long entries stay beyond their window."""
 INT64_MAX = 2**63 - 1
+_FEW = 8
+"""Entries up to which nothing is gained by looking for those that count no more."""
+_EXTREMES = frozenset({FeatureOp.MIN, FeatureOp.MAX})
+_OUTDONE = _EXTREMES | {FeatureOp.LAST, FeatureOp.RECENT, FeatureOp.DISTINCT}
 _FOLDED = frozenset({FeatureOp.COUNT, FeatureOp.SUM, FeatureOp.MIN, FeatureOp.MAX})
 
 
@@ -51,9 +57,11 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
     if plan.within is None:
         return _add_for_ever(plan, state, at, item)
     if state.buckets:
-        buckets = _bucketed(plan.within, state.buckets, [(at, item)])
+        buckets = _bucketed(plan, state.buckets, [(at, item)])
         return FeatureState(state.since, [], _in_window(plan.within, buckets))
     entries = _inserted(plan, state.entries, (at, item))
+    if len(entries) > _FEW and plan.op is not FeatureOp.COUNT and plan.op in _OUTDONE:
+        entries = _telling(plan, entries)
     oldest = entries[-1][0] - plan.within
     if len(entries) > FEATURE_EXACT_MAX:
         entries = [entry for entry in entries if entry[0] > oldest]
@@ -64,19 +72,61 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
     return FeatureState(state.since, entries, [])
 
 
+def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
+    """The memory of several that were kept apart: all that each holds (rule M2). The same in any
+    order; sums in buckets, where they are fractions, but for their last digits.
+    """
+    since = min(state.since for state in states)
+    entries = sorted([entry for state in states for entry in state.entries], key=_place)
+    within = plan.within
+    if plan.op in _FOLDED and (within is None or any(state.buckets for state in states)):
+        buckets = _summed([bucket for state in states for bucket in state.buckets])
+        if within is None:
+            return FeatureState(since, [], buckets)
+        return FeatureState(since, [], _in_window(within, _bucketed(plan, buckets, entries)))
+    if within is None:
+        if plan.op is FeatureOp.DISTINCT:
+            entries = _latest_of_each(entries)
+        return FeatureState(since, _kept_for_ever(plan, entries), [])
+    if len(entries) <= FEATURE_EXACT_MAX:
+        return FeatureState(since, entries, [])
+    thinned = _thinned(plan, since, entries)
+    return FeatureState(since, thinned.entries[-FEATURE_EXACT_MAX:], thinned.buckets)
+
+
+def _place(entry: Entry) -> tuple[int, str]:
+    return (entry[0], repr(entry[1]))
+
+
+def _summed(buckets: list[Bucket]) -> list[Bucket]:
+    """Buckets with one index made one."""
+    kept: dict[int, Bucket] = {}
+    for bucket in sorted(buckets, key=repr):
+        index, count, total, low, high = bucket
+        known = kept.get(index)
+        if known is not None:
+            count += known[1]
+            total = _bounded(total + known[2])
+            low = low if _less(low, known[3]) else known[3]
+            high = high if _less(known[4], high) else known[4]
+        kept[index] = (index, count, total, low, high)
+    return [kept[index] for index in sorted(kept)]
+
+
 def _add_for_ever(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> FeatureState:
     if plan.op in _FOLDED:
-        return FeatureState(
-            state.since, [], [_plus(state.buckets[0] if state.buckets else None, 0, item)]
-        )
+        bucket = _plus(plan.op, state.buckets[0] if state.buckets else None, 0, item)
+        return FeatureState(state.since, [], [bucket])
     entries = _inserted(plan, state.entries, (at, item))
+    return FeatureState(state.since, _kept_for_ever(plan, entries), [])
+
+
+def _kept_for_ever(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
     if plan.op is FeatureOp.FIRST:
-        entries = entries[:1]
-    elif plan.op is FeatureOp.LAST:
-        entries = entries[-1:]
-    else:
-        entries = entries[-min(plan.keep or FEATURE_EXACT_MAX, FEATURE_EXACT_MAX) :]
-    return FeatureState(state.since, entries, [])
+        return entries[:1]
+    if plan.op is FeatureOp.LAST:
+        return entries[-1:]
+    return entries[-min(plan.keep or FEATURE_EXACT_MAX, FEATURE_EXACT_MAX) :]
 
 
 def _inserted(plan: FeaturePlan, entries: list[Entry], entry: Entry) -> list[Entry]:
@@ -90,11 +140,41 @@ def _inserted(plan: FeaturePlan, entries: list[Entry], entry: Entry) -> list[Ent
     return kept
 
 
+def _telling(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
+    """Those that can still be the answer: of what is older than a day, none that is outdone by
+    what came after it and is as old.
+    """
+    old = bisect_right(entries, entries[-1][0] - LATE_MS, key=_time)
+    if plan.op is FeatureOp.DISTINCT:
+        return _last_of_each(entries[:old]) + entries[old:]
+    if plan.op not in _EXTREMES:
+        return entries[max(0, old - (plan.keep or 1)) :]
+    kept: list[Entry] = []
+    for entry in reversed(entries[:old]):
+        if not kept or _outdoes(plan.op, entry[1], kept[-1][1]):
+            kept.append(entry)
+    return kept[::-1] + entries[old:]
+
+
+def _last_of_each(entries: list[Entry]) -> list[Entry]:
+    """As `_latest_of_each`, in one go, of entries in order of time."""
+    last: dict[Value, int] = {}
+    for place, entry in enumerate(entries):
+        if isinstance(entry[1], list | dict):
+            return entries
+        last[entry[1]] = place
+    return [entries[place] for place in sorted(last.values())]
+
+
+def _outdoes(op: FeatureOp, one: Value, other: Value) -> bool:
+    return _less(one, other) if op is FeatureOp.MIN else _less(other, one)
+
+
 def _thinned(plan: FeaturePlan, since: int, entries: list[Entry]) -> FeatureState:
     """More than 64 in a window: what is kept of them instead."""
     within = plan.within or 1
     if plan.op in _FOLDED:
-        return FeatureState(since, [], _in_window(within, _bucketed(within, [], entries)))
+        return FeatureState(since, [], _in_window(within, _bucketed(plan, [], entries)))
     if plan.op is FeatureOp.FIRST:
         width = _width(within)
         later = [b for a, b in pairwise(entries) if a[0] // width != b[0] // width]
@@ -117,12 +197,12 @@ def _width(within: int) -> int:
     return max(1, -(-within // FEATURE_BUCKETS))
 
 
-def _bucketed(within: int, buckets: list[Bucket], entries: Iterable[Entry]) -> list[Bucket]:
-    width = _width(within)
+def _bucketed(plan: FeaturePlan, buckets: list[Bucket], entries: Iterable[Entry]) -> list[Bucket]:
+    width = _width(plan.within or 1)
     by_index = {bucket[0]: bucket for bucket in buckets}
     for at, item in entries:
         index = at // width
-        by_index[index] = _plus(by_index.get(index), index, item)
+        by_index[index] = _plus(plan.op, by_index.get(index), index, item)
     return [by_index[index] for index in sorted(by_index)]
 
 
@@ -132,18 +212,20 @@ def _in_window(within: int, buckets: list[Bucket]) -> list[Bucket]:
     return [bucket for bucket in buckets if bucket[0] > oldest] if within else buckets
 
 
-def _plus(bucket: Bucket | None, index: int, item: Value) -> Bucket:
-    number = item if isinstance(item, (int, float)) else 0
+def _plus(op: FeatureOp, bucket: Bucket | None, index: int, item: Value) -> Bucket:
+    """A bucket with one more value; it holds only what the operation asks of it."""
     if bucket is None:
-        return (index, 1, number, item, item)
+        bucket = (index, 0, 0, None, None)
     _, count, total, low, high = bucket
-    return (
-        index,
-        count + 1,
-        _bounded(total + number),
-        item if _less(item, low) else low,
-        item if _less(high, item) else high,
-    )
+    if op is FeatureOp.COUNT:
+        count += 1
+    elif op is FeatureOp.SUM:
+        total = _bounded(total + item) if isinstance(item, (int, float)) else total
+    elif op is FeatureOp.MIN:
+        low = item if low is None or _less(item, low) else low
+    else:
+        high = item if high is None or _less(high, item) else high
+    return (index, count, total, low, high)
 
 
 def _bounded(number: float | int) -> float | int:  # noqa: PYI041 - an int stays one
@@ -207,7 +289,7 @@ def _listed(plan: FeaturePlan, entries: list[Entry]) -> Value:
     if op is FeatureOp.RECENT:
         keep = plan.keep or FEATURE_EXACT_MAX
         return [_item(plan, entry) for entry in entries[-keep:]]
-    return _folded(op, _bucketed(plan.within or 1, [], entries))
+    return _folded(op, _bucketed(plan, [], entries))
 
 
 def _item(plan: FeaturePlan, entry: Entry) -> Value:

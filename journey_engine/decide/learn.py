@@ -6,7 +6,7 @@ before the event. A withdrawal of consent cancels at once what waits or is open 
 
 from collections.abc import Sequence
 
-from journey_engine.decide import cancels, features, profile
+from journey_engine.decide import cancels, channels, features, history, profile
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.scope import Answer, Moment, View, ask
@@ -16,16 +16,9 @@ from journey_engine.decide.state import (
     FeatureState,
     Written,
 )
-from journey_engine.define.plan import (
-    ANY_CHANNEL,
-    ConsentRule,
-    EvaluationError,
-    FeaturePlan,
-    ProfileReaders,
-    TraitRule,
-    Value,
-    Warming,
-)
+from journey_engine.define.expression import EvaluationError, Value, Warming
+from journey_engine.define.plan import ANY_CHANNEL
+from journey_engine.define.profile_plan import ConsentRule, FeaturePlan, ProfileReaders, TraitRule
 
 LONG = 64
 """Characters from which a value, and entries from which a feature, count for the state's size."""
@@ -36,6 +29,8 @@ CUSTOMER = "customer"
 def learn(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders | None) -> None:
     """Write the profile and the features, and refresh the moment."""
     _start_features(draft, event.occurred_at)
+    if draft.plan.prefers and event.type in channels.COUNTED:
+        channels.count(draft, event)
     if readers is not None:
         _read(draft, moment, event, readers)
     if readers is not None or draft.features is not moment.features:
@@ -48,6 +43,8 @@ def _read(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders) -
     withdrawn: set[str] = set()
     if readers.consent or readers.reach:
         withdrawn = _permit(draft, View(moment), event, readers)
+    if readers.sends:
+        history.count_external(draft, event)
     if readers.features:
         _count_all(draft, moment, event, readers.features)
     if withdrawn:

@@ -4,11 +4,13 @@ Each has one last writer, by `occurred_at`, tie by event id, so that late events
 profile in whatever order they come. `learn` writes it; here it is read.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from functools import lru_cache
 
 from journey_engine.decide.state import Written
-from journey_engine.define.plan import ANY_CHANNEL, Plan, Value
+from journey_engine.define.expression import Value
+from journey_engine.define.plan import ANY_CHANNEL, TIMEZONE, Plan
 
 
 def newer(at: int, event_id: str, than: Written | None) -> bool:
@@ -26,9 +28,25 @@ def traits_at(plan: Plan, traits: Mapping[str, Written], at: int) -> dict[str, V
     return known
 
 
+def zone_of(plan: Plan, traits: Mapping[str, Written], at: int) -> dt.tzinfo:
+    """The customer's zone, the policies' where it is unknown or no zone's name (rule W5)."""
+    written = traits.get(TIMEZONE)
+    if written is None or not isinstance(written.value, str) or TIMEZONE not in plan.trait_valid:
+        return plan.zone
+    valid = plan.trait_valid[TIMEZONE]
+    if valid is not None and at - written.at > valid:
+        return plan.zone
+    return plan.zones.by_name.get(written.value, plan.zone)
+
+
 def cell(purpose: str, channel: str) -> str:
     """The name of a cell of consent."""
     return f"{purpose}/{channel}"
+
+
+def purpose_of(cell_name: str) -> str:
+    """The purpose of the cell of this name; the name of one that the plan knows holds no `/`."""
+    return cell_name.partition("/")[0]
 
 
 def may_use(plan: Plan, consent: Mapping[str, Written], purpose: str, channel: str) -> bool:

@@ -8,25 +8,20 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from journey_engine.decide import features, profile
+from journey_engine.decide.account_state import NO_ACCOUNT
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decide.state import VALUE_BYTES_MAX, Instance
-from journey_engine.define.plan import (
-    Clause,
-    EvaluationError,
-    Expression,
-    FeaturePlan,
-    JourneyPlan,
-    Scope,
-    TransitionPlan,
-    Value,
-    Warming,
-)
+from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming
+from journey_engine.define.junction_plan import Branch
+from journey_engine.define.plan import Clause, JourneyPlan, TransitionPlan
+from journey_engine.define.profile_plan import FeaturePlan
 
 NO_FIELDS: Mapping[str, Value] = {}
 NO_FEATURES: Mapping[str, FeaturePlan] = {}
 NO_VISITS: dict[str, int] = {}
+NO_MILESTONES: list[str] = []
 _COMPLETE = ".complete"
 
 
@@ -43,6 +38,7 @@ class Moment:
         "features",
         "instances",
         "keys",
+        "members",
         "name",
         "now",
         "origin",
@@ -70,6 +66,11 @@ class Moment:
         self.customer: dict[str, Value] | None = None
         self.keys: dict[Expression, str | None] = {}
         self.send: str | None = None
+        self.members: list[Value] | None = None
+        """Of an account: its members (rule M3)."""
+        if draft.account_id is not None:
+            account = draft.account or NO_ACCOUNT
+            self.members = [one.customer for one in account.members]
 
     def refresh(self, draft: Draft) -> None:
         """Take the customer's profile as the event left it (rule S2)."""
@@ -93,11 +94,13 @@ class View:
         "_declared",
         "_entered_at",
         "_instance",
+        "_named",
         "_visits",
         "event",
         "key",
         "moment",
         "now",
+        "reached",
         "stage_entered_at",
     )
 
@@ -111,6 +114,9 @@ class View:
         self.event = moment.event
         self.now = moment.now
         self._declared = NO_FEATURES if journey is None else journey.features
+        self._named: tuple[str, ...] = () if journey is None else journey.milestone_names
+        self.reached: list[str] = NO_MILESTONES if instance is None else instance.milestones
+        """The milestones reached."""
         self._instance: Mapping[str, Value] | None = None
         if instance is None:
             self._instance = NO_FIELDS
@@ -131,6 +137,8 @@ class View:
         """Return the same view from a later place of the instance (rule S3)."""
         view = View(self.moment)
         view._declared = self._declared
+        view._named = self._named
+        view.reached = self.reached
         view.key = self.key
         view._visits = self._visits
         view._instance = None
@@ -149,10 +157,19 @@ class View:
 
     @property
     def instance(self) -> Mapping[str, Value]:
-        """Context by name, `entered_at`; empty at entry."""
+        """Context by name, `entered_at`; of an account's also `members`; empty at entry."""
         if self._instance is None:
             self._instance = {**self._context, "entered_at": self._entered_at}
+            if self.moment.members is not None:
+                self._instance = {**self._instance, "members": self.moment.members}
         return self._instance
+
+    @property
+    def milestones(self) -> Mapping[str, Value]:
+        """Whether each milestone is reached, and the names of the others (rule I5)."""
+        values: dict[str, Value] = {name: name in self.reached for name in self._named}
+        values["missing"] = [name for name in self._named if name not in self.reached]
+        return values
 
     @property
     def features(self) -> "FeatureValues":
@@ -233,17 +250,24 @@ def note(
     what: str,
     journey: str,
     key: str | None,
-    asked: Clause | TransitionPlan,
+    asked: Clause | TransitionPlan | Branch,
     outcome: str,
     scope: Scope,
 ) -> None:
-    """Trace that a clause or a transition was asked, in this scope."""
+    """Trace that a clause, a transition or a branch was asked, in this scope."""
     guard = asked.when
     if guard is None:
         step = Step(what, journey, key, asked.text, outcome)
     else:
         step = Step(what, journey, key, asked.text, outcome, guard.reads, scope)
     draft.out.trace.append(step)
+
+
+def selects(draft: Draft, journey: str, key: Expression | None, view: View) -> bool:
+    """Whether a clause means this instance: by key (I1), or because it is feedback to it (I2)."""
+    if key is None or view.moment.send is not None:
+        return True
+    return key_of(draft, journey, key, view) == view.key
 
 
 def key_of(draft: Draft, journey: str, expression: Expression, view: View) -> str | None:

@@ -3,8 +3,8 @@
 Encoding a state to know its size costs as much as deciding. So it is only done where something
 long was written, or where one of the collections has grown beyond what a usual customer has.
 Over the bound go, in order, the oldest ids of inputs, the history of macro-stages, the oldest
-entries and buckets of features. What still does not fit stays, but nobody enters any more;
-goals, exits and consent go on working.
+entries and buckets of features, what patterns of entries have seen. What still does not fit
+stays, but nobody enters any more; goals, exits and consent go on working.
 """
 
 from msgspec.msgpack import encode
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from journey_engine.decide.dedupe import ENTRY
 from journey_engine.decide.draft import Draft
+from journey_engine.decide.identity_state import Identity
 from journey_engine.decide.state import STATE_BYTES_MAX, CustomerState, FeatureState
 
 MESSAGE_BYTES_MAX = STATE_BYTES_MAX - 64
@@ -20,6 +21,7 @@ RESERVE = 8 * 1024
 """Left for what live instances may still need."""
 _FEW = 4
 _SOME = 24
+_LONG = 1024
 
 
 def bounded(draft: Draft, state: CustomerState) -> CustomerState:
@@ -27,7 +29,7 @@ def bounded(draft: Draft, state: CustomerState) -> CustomerState:
     if not (draft.heavy or _suspect(state)):
         return state
     over = len(encode(state)) - MESSAGE_BYTES_MAX
-    for shrink in (_without_ids, _without_history, _without_features):
+    for shrink in (_without_ids, _without_history, _without_features, _without_patterns):
         if over <= 0:
             return state
         state = shrink(draft, state, over)
@@ -51,7 +53,26 @@ def _suspect(state: CustomerState) -> bool:
         or len(state.features) > _SOME
         or len(state.traits) > _SOME
         or len(state.journeys) > _SOME
+        or len(state.contact.sent) > _LONG
+        or len(state.open) > _FEW
+        or len(state.assigned) > _SOME
+        or (state.identity is not None and _names(state.identity) > _FEW)
+        or _many(state)
     )
+
+
+def _names(identity: Identity) -> int:
+    return len(identity.aliases) + len(identity.asked)
+
+
+def _many(state: CustomerState) -> bool:
+    """Whether what lies within instances and journeys adds up."""
+    many = 0
+    for instance in state.instances:
+        many += len(instance.sent) + len(instance.timers)
+    for memory in state.journeys.values():
+        many += len(memory.keys)
+    return many > _SOME
 
 
 def _without_ids(draft: Draft, state: CustomerState, over: int) -> CustomerState:
@@ -66,6 +87,16 @@ def _without_history(draft: Draft, state: CustomerState, over: int) -> CustomerS
     if state.macro_history:
         draft.drop("macro_history", len(state.macro_history))
     return replace(state, macro_history=[])
+
+
+def _without_patterns(draft: Draft, state: CustomerState, over: int) -> CustomerState:
+    """They are entries to come, and nobody enters any more."""
+    del over
+    kept = {name: replace(memory, patterns={}) for name, memory in state.journeys.items()}
+    gone = sum(len(by_key) for one in state.journeys.values() for by_key in one.patterns.values())
+    if gone:
+        draft.drop("patterns", gone)
+    return replace(state, journeys=kept)
 
 
 def _without_features(draft: Draft, state: CustomerState, over: int) -> CustomerState:

@@ -6,14 +6,20 @@ field is only ever added at the end, with a default. Times are milliseconds sinc
 `gc=False`, here and on events and decisions: none of them can be part of a cycle.
 """
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from journey_engine.decide.account_state import Account, Asker, Membership
 from journey_engine.decide.event import Origin
+from journey_engine.decide.governing_state import PartitionState
+from journey_engine.decide.identity_state import Identity
+from journey_engine.decide.room_state import ChannelState
+from journey_engine.errors import DeferredCause
 
 if TYPE_CHECKING:
-    from journey_engine.define.plan import Value
+    from journey_engine.define.expression import Value
 else:
     Value = Any
     """msgspec reads no recursive union; what it reads back is plain all the same."""
@@ -26,26 +32,53 @@ CONTEXT_FIELDS_MAX = 32
 CONTEXT_BYTES_MAX = 1024
 SENT_MAX = 32
 """Commands remembered on an instance."""
+SENT_PAST = 3
+SENT_FOR_MS = 3 * 24 * 3_600_000
+"""Of those that nothing comes of any more, the last ones that are remembered at any age, and how
+long the others are."""
 PENDING_MAX = 64
 """Candidates of a customer that wait."""
+PENDING_EVENT_BYTES_MAX = 8 * 1024
+"""What all candidates that wait remember of their events, about."""
 OPEN_MAX = 32
 """Held commands remembered after their instance completed."""
 CONSENT_MAX = 64
 """Cells of consent for purposes and channels that the plan does not know."""
 VALUE_BYTES_MAX = 1024
 """The longest value remembered in a trait, a feature or a key, about."""
+ONCE_MAX = 512
+"""Keys that entered a journey of mode `once`, 8 bytes each; then nobody new enters it."""
 KEYS_MAX = 128
 """Ended keys remembered for a journey's re-entry rules."""
 ENTRIES_MAX = 64
 """Entry times remembered for a journey's re-entry limit."""
 MACRO_HISTORY_MAX = 16
+CONTACTS_MAX = 512
+"""Messages remembered for caps and themes."""
 FEATURE_EXACT_MAX = 64
 FEATURE_BUCKETS = 32
 MICROSTEPS_MAX = 32
+PATTERN_EVENTS_MAX = 32
+"""Events that a pattern remembers for one key, or one instance (rule P1)."""
+PATTERN_WAITS_MAX = 8
+"""Waits of a `not_followed_by` that are open for one key, or one instance."""
+PATTERN_KEYS_MAX = 32
+"""Keys for which an entry's pattern remembers events."""
+ASSIGNED_MAX = 64
+"""Experiments whose arm is remembered, of a customer and of an instance."""
+PAUSE_LOOK_MS = 7 * 24 * 3_600_000
+"""How often a candidate is asked anew whose journey is paused."""
+CAPACITY_WAIT_MAX_MS = 7 * 24 * 3_600_000
+"""How long a candidate without `expires` waits for a channel's room."""
 STATE_BYTES_MAX = 64 * 1024
 """Over it the order of law 6 applies."""
 ABANDON = -1
 """The `index` of the timer of rule I7; others are the index of their transition."""
+DEADLINE = -2
+"""The `index` of a timer at which a TASK must be acknowledged or done (rule A4)."""
+ENGAGEMENT_BUCKET_MS = 3 * 24 * 3_600_000
+ENGAGEMENT_BUCKETS = 30
+"""Of each channel: 90 days of answers to messages (rule C7)."""
 
 
 class Written(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -61,7 +94,8 @@ class FeatureState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     `FEATURE_EXACT_MAX` in a window, `buckets` of equal width.
 
     An entry is `(at, value)` or `(at, [values of the fields])`; a bucket `(index, count, sum,
-    min, max)` where index = at // width. Without a window only `(0, count, sum, min, max)`.
+    min, max)` where index = at // width, of which only what its operation asks is filled. Without
+    a window only `(0, count, sum, min, max)`.
     """
 
     since: int
@@ -74,10 +108,26 @@ class Timer(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     due: int
     index: int
+    start: int = 0
+    """Of a wait on the calendar: when it began, or, if its date was past, `due`."""
+
+
+class Standing(IntEnum):
+    """How far a command came, by what was answered."""
+
+    OPEN = 0
+    TAKEN = 1
+    """Delivered, or accepted by a person."""
+    CLOSED = 2
+    """Applied, seen, dismissed, done, declined, expired, failed or bounced for good."""
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A command that an instance issued (rules I2, A7, W1)."""
+    """A command that an instance issued (rules I2, A7, W1); of `kind`, a word of `ActionKind`.
+
+    `subject` is what a ROUTE answers, and the slot of a SHOW; `tried` are the channels of former
+    attempts (rule C7); `asked_at` is as in `Pending`.
+    """
 
     command_id: str
     channel: str
@@ -89,6 +139,47 @@ class Sent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     visit: int
     content: str = ""
     send_id: str = ""
+    kind: str = "SEND"
+    run: int = 1
+    attempt: int = 0
+    asked_at: int = 0
+    not_after: int | None = None
+    ack_by: int | None = None
+    subject: str = ""
+    tried: list[str] = []
+    standing: int = Standing.OPEN.value
+    customer: str = ""
+    """The member who was asked for it, where the instance is an account's (rule M3)."""
+
+
+class Awaited(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A wait of a `not_followed_by`: `due`, the event that began it, what it remembered."""
+
+    due: int
+    cause: Origin
+    values: dict[str, Value] = {}
+
+
+class PatternState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a pattern has seen and not used up (rule P1), in the order of arrival.
+
+    `taken` holds (occurred_at, bits): bit n says that the event fits the element n.
+    """
+
+    taken: list[tuple[int, int]] = []
+    awaited: list[Awaited] = []
+
+
+class Exposure(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The arm of an experiment that was drawn first (rule J3)."""
+
+    experiment: str
+    arm: str
+    propensity: float
+    """Share of the arm when it was drawn, 0 to 1."""
+    at: int
+    contaminated: bool = False
+    """Another arm was drawn, too: under another identity, or because this one was taken away."""
 
 
 class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -112,6 +203,14 @@ class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
     timers: list[Timer] = []
     sent: list[Sent] = []
     """The last commands, oldest first: an earlier one of a send may still be held, or clicked."""
+    exposed: list[Exposure] = []
+    """The experiments that it went through, the latest last."""
+    milestones: list[str] = []
+    """Those reached, in order (rule I5)."""
+    idle: list[int] = []
+    """The waits on the calendar of this visit that have no time now (rule W4), by index."""
+    patterns: dict[str, PatternState] = {}
+    """By the id of the transition's pattern."""
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -134,10 +233,30 @@ class Pending(msgspec.Struct, frozen=True, gc=False, array_like=True):
     context: dict[str, Value] = {}
     entered_at: int = 0
     stage_entered_at: int = 0
+    attempt: int = 0
+    tried: list[str] = []
+    """The channels of former attempts (rule C7)."""
+    exposure: Exposure | None = None
+    """The experiment that its instance went through last."""
+    milestones: list[str] = []
+    waits: str = DeferredCause.DELAY.value
+    """For what."""
+    event: dict[str, Value] = {}
+    """What its action reads of the event that asked for it."""
+    request: str = ""
+    """The request for the room of the channel `room` that is under way (rule C6)."""
+    room: str = ""
+    """Empty with a request: it was refused."""
+    command: str = ""
+    """The id of its command where it arose under another identity (rule M2)."""
+    asker: Asker | None = None
+    """Where an account's journey asked for it (rule M3)."""
 
 
 class OpenSend(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A held command of an instance that completed: consent may still be withdrawn (rule K1)."""
+    """A command of an instance that completed: it is held or open, or may yet fall back. It carries
+    what its action reads.
+    """
 
     journey: str
     version: int
@@ -145,6 +264,12 @@ class OpenSend(msgspec.Struct, frozen=True, gc=False, array_like=True):
     entry_no: int
     cause: Origin
     sent: Sent
+    context: dict[str, Value] = {}
+    entered_at: int = 0
+    stage_entered_at: int = 0
+    exposure: Exposure | None = None
+    milestones: list[str] = []
+    asker: Asker | None = None
 
 
 class KeyMemory(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -160,11 +285,17 @@ class JourneyMemory(msgspec.Struct, frozen=True, gc=False, array_like=True):
     `entry_no` counts entries for life, over all keys: it makes command ids unique (rule A6).
     `latest` is the latest `occurred_at` that this journey read from the customer (rule T7).
     `keys` maps a key ("" where the journey has none or counts per customer) to its memory.
+    `once` holds 8 bytes of the hash of each key that entered in mode `once`: they are never
+    forgotten (rule I3).
+    `patterns` maps the id of an entry's pattern to its state by key ("" where there is none), the
+    one written last at the end.
     """
 
     latest: int = -1
     entry_no: int = 0
     keys: dict[str, KeyMemory] = {}
+    once: bytes = b""
+    patterns: dict[str, dict[str, PatternState]] = {}
 
 
 class MacroStage(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -173,6 +304,25 @@ class MacroStage(msgspec.Struct, frozen=True, gc=False, array_like=True):
     stage: str
     at: int
     priority: int
+
+
+class Contact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What policies need to know of the messages that a customer got (rules C3, C5).
+
+    `sent` holds 14 bytes for each, oldest first: 6 of the time it was written, 6 of the command's
+    id, 2 of its kind, which is a place in `kinds`: channel, purpose, theme. `lost` is when the
+    latest was written that went over the bound, -1 for none: a cap that looks back so far counts
+    as reached. `slots` tells of a purpose when its candidates were last decided together, and how
+    many won.
+    """
+
+    kinds: list[tuple[str, str, str | None]] = []
+    sent: bytes = b""
+    lost: int = -1
+    slots: dict[str, tuple[int, int]] = {}
+
+
+NO_CONTACT = Contact()
 
 
 class CustomerState(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -195,24 +345,21 @@ class CustomerState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     journeys: dict[str, JourneyMemory] = {}
     pending: list[Pending] = []
     open: list[OpenSend] = []
+    engagement: dict[str, list[tuple[int, int, int, int, int]]] = {}
+    """Of each channel, oldest first: (at // `ENGAGEMENT_BUCKET_MS`, deliveries, opens, clicks,
+    bounces) (rule C7)."""
+    assigned: list[Exposure] = []
+    """The arms of experiments by customer, oldest first (rule J3)."""
+    contact: Contact = NO_CONTACT
+    identity: Identity | None = None
+    """None where nothing is known but the customer's own id."""
+    membership: Membership | None = None
+    """Of a customer who belongs, or belonged, to an account."""
+    account: Account | None = None
+    """Of an account's own state."""
 
 
 EMPTY = CustomerState()
 
 
-def next_due(state: CustomerState) -> int | None:
-    """When the customer's next timer or waiting candidate is due; None without any."""
-    return earliest(state.instances, state.pending)
-
-
-def earliest(instances: list[Instance], pending: list[Pending]) -> int | None:
-    """When the first of their timers and waits is due; None without any."""
-    due = None
-    for instance in instances:
-        for timer in instance.timers:
-            if due is None or timer.due < due:
-                due = timer.due
-    for place in pending:
-        if due is None or place.due < due:
-            due = place.due
-    return due
+State = CustomerState | ChannelState | PartitionState

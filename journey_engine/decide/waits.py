@@ -1,22 +1,44 @@
-"""An instance's waits: when its timers are due (rules W1, I7).
+"""An instance's waits: when its timers are due (rules W1, W4, I7).
 
 A wait counts from entering the stage, or, with `since`, from that send's command: from when it
 was written, or is to be decided where it waits, else from entering the stage. A wait that would
-lie before the entry is due at the entry, so that a chain of timers never runs backwards.
+lie before the entry is due at the entry, so that a chain of timers never runs backwards. Waits on
+the calendar are reckoned in `appointments`.
 """
 
+from collections.abc import Mapping
+
+from journey_engine.decide import appointments
 from journey_engine.decide.draft import Draft, Live
-from journey_engine.decide.state import ABANDON, INSTANCE_TIMERS_MAX, Timer
+from journey_engine.decide.scope import Moment, View
+from journey_engine.decide.state import (
+    ABANDON,
+    DEADLINE,
+    INSTANCE_TIMERS_MAX,
+    Sent,
+    Standing,
+    Timer,
+)
+from journey_engine.define.action_plan import ActionKind
+from journey_engine.define.expression import Value
 from journey_engine.define.plan import JourneyPlan, StagePlan, TransitionPlan
 
 
-def arm(draft: Draft, journey: JourneyPlan, live: Live, stage: StagePlan) -> None:
+def arm(draft: Draft, journey: JourneyPlan, live: Live, stage: StagePlan, view: View) -> None:
     """Set the timers of the stage just entered; those of the stage before are gone (S5)."""
+    if live.idle:
+        live.idle = []
     waits = stage.timers
     if len(waits) >= INSTANCE_TIMERS_MAX:
         draft.drop("timers", len(waits) - INSTANCE_TIMERS_MAX + 1)
         waits = waits[: INSTANCE_TIMERS_MAX - 1]
-    live.timers = [Timer(_due(draft, live, wait), wait.index) for wait in waits]
+    deadlines = [timer for timer in live.timers if timer.index == DEADLINE]
+    armed = [Timer(_due(draft, live, wait), wait.index) for wait in waits if wait.at is None]
+    live.timers = armed + deadlines
+    for wait in waits:
+        if wait.at is not None:
+            at = live.stage_entered_at
+            _set(live, wait, appointments.reckon(draft, live, wait, _here(live, view), at, at))
     if journey.abandon is not None:
         live.timers.append(Timer(live.reached_at + journey.abandon, ABANDON))
 
@@ -30,13 +52,50 @@ def reach(journey: JourneyPlan, live: Live, at: int) -> None:
         put(live, Timer(at + journey.abandon, ABANDON))
 
 
-def reset(live: Live, wait: TransitionPlan, at: int) -> None:
+def reset(draft: Draft, live: Live, wait: TransitionPlan, view: View) -> None:
     """Restart a wait, also one that is spent; it never moves backwards (rule W1)."""
-    due = at + wait.after
-    for timer in live.timers:
-        if timer.index == wait.index and timer.due >= due:
-            return
-    put(live, Timer(due, wait.index))
+    at = max(view.moment.at, live.stage_entered_at)
+    if wait.at is None:
+        fresh: Timer | None = Timer(view.moment.at + wait.after, wait.index)
+    else:
+        fresh = appointments.reckon(draft, live, wait, _here(live, view), at, at)
+    before = timer_of(live, wait)
+    if fresh is None or before is None or before.due <= fresh.due:
+        _set(live, wait, fresh)
+
+
+def context_changed(
+    draft: Draft, live: Live, stage: StagePlan, view: View, before: Mapping[str, Value]
+) -> None:
+    """Reckon anew the waits that read a field of the context that changed (rule I4)."""
+    if live.context is before:
+        return
+    for wait in stage.timers:
+        if wait.at is not None:
+            for name in sorted(wait.at.reads("instance")):
+                if live.context.get(name) != before.get(name):
+                    again(draft, live, wait, _here(live, view))
+                    break
+
+
+def customer_changed(draft: Draft, moment: Moment) -> None:
+    """Reckon anew the waits that depend on what the event changed of the customer (rule W4)."""
+    plan = draft.plan
+    if not plan.dated_by_traits and not plan.dated_by_features:
+        return
+    traits = plan.dated_by_traits & moment.changed
+    features = plan.dated_by_features and draft.features is not draft.state.features
+    if not traits and not features:
+        return
+    for position, instance in enumerate(draft.instances):
+        journey = plan.run_by(instance.journey, instance.version)
+        stage = None if journey is None else journey.stages.get(instance.stage)
+        if stage is None:
+            continue
+        for wait in stage.timers:
+            if appointments.depends(wait, traits, features=features):
+                live = draft.touch(position)
+                again(draft, live, wait, View(moment, journey, instance))
 
 
 def follow(draft: Draft, live: Live, stage: StagePlan, send_id: str) -> None:
@@ -46,10 +105,62 @@ def follow(draft: Draft, live: Live, stage: StagePlan, send_id: str) -> None:
             put(live, Timer(_due(draft, live, wait), wait.index))
 
 
+def timer_of(live: Live, wait: TransitionPlan) -> Timer | None:
+    """The timer of a wait; None where it is spent or idle."""
+    for timer in live.timers:
+        if timer.index == wait.index:
+            return timer
+    return None
+
+
+def expect(live: Live, sent: Sent) -> None:
+    """A TASK was written: somebody must take it on, and do it, in time (rule A4). The deadlines of
+    tasks that are done, or no longer remembered, go: so there are never more than two for each
+    command that is.
+    """
+    if sent.kind != ActionKind.TASK.value:
+        return
+    open_ = [one for one in live.sent if one.standing != Standing.CLOSED]
+    dues = {due for one in open_ for due in (one.ack_by, one.not_after)}
+    fresh = {due for due in (sent.ack_by, sent.not_after) if due is not None}
+    kept = [
+        timer
+        for timer in live.timers
+        if timer.index != DEADLINE or (timer.due in dues and timer.due not in fresh)
+    ]
+    live.timers = kept + [Timer(due, DEADLINE) for due in sorted(fresh)]
+
+
+def again(draft: Draft, live: Live, wait: TransitionPlan, view: View) -> None:
+    """Reckon a wait anew from when it began, unless it fired in this visit (rule W4)."""
+    before = timer_of(live, wait)
+    if before is None and wait.index not in live.idle:
+        return
+    start = live.stage_entered_at if before is None else before.start
+    at = max(view.moment.at, live.stage_entered_at)
+    _set(live, wait, appointments.reckon(draft, live, wait, view, start, at))
+    live.cause = view.moment.origin or live.cause
+
+
 def put(live: Live, timer: Timer) -> None:
     """Set a timer in the place of the one with its index."""
     live.timers = [one for one in live.timers if one.index != timer.index]
     live.timers.append(timer)
+
+
+def _set(live: Live, wait: TransitionPlan, timer: Timer | None) -> None:
+    """Set a wait; one on the calendar that has no time is idle."""
+    if wait.index in live.idle:
+        live.idle = [index for index in live.idle if index != wait.index]
+    live.timers = [one for one in live.timers if one.index != wait.index]
+    if timer is None:
+        live.idle = [*live.idle, wait.index]
+    else:
+        live.timers.append(timer)
+
+
+def _here(live: Live, view: View) -> View:
+    return view.within(live.context, live.entered_at, live.stage_entered_at)
 
 
 def _due(draft: Draft, live: Live, wait: TransitionPlan) -> int:
@@ -63,5 +174,9 @@ def _since(draft: Draft, live: Live, send_id: str) -> int:
     for place in draft.pending:
         if (place.journey, place.entry_no, place.action) == (live.journey, live.entry_no, send_id):
             return place.due
+    for asked in [] if draft.account is None else draft.account.asked:
+        mine = (asked.journey, asked.entry_no, asked.action)
+        if asked.waits and mine == (live.journey, live.entry_no, send_id):
+            return asked.due
     issued = (sent.at for sent in reversed(live.sent) if sent.send_id == send_id)
     return next(issued, live.stage_entered_at)

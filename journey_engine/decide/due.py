@@ -1,0 +1,49 @@
+"""When something of a state is due next: asked once for every input."""
+
+from collections.abc import Iterable
+
+from journey_engine.decide.governing_state import PartitionState
+from journey_engine.decide.room_state import ChannelState
+from journey_engine.decide.state import Instance, JourneyMemory, PatternState, Pending, State
+
+
+def next_due(state: State) -> int | None:
+    """When the customer's next timer or waiting candidate is due, or when the channel has room for
+    one that waits, or since when a sweep is under way; None without any.
+    """
+    if isinstance(state, PartitionState):
+        return None if state.after is None else state.due
+    if isinstance(state, ChannelState):
+        return state.used[0][0] if state.waiting and state.used else None
+    if isinstance(state, PartitionState):
+        return None if state.after is None else state.due
+    return earliest(state.instances, state.pending, state.journeys)
+
+
+def earliest(
+    instances: list[Instance], pending: list[Pending], journeys: dict[str, JourneyMemory]
+) -> int | None:
+    """When the first of their timers and waits is due; None without any."""
+    due = None
+    for instance in instances:
+        for timer in instance.timers:
+            if due is None or timer.due < due:
+                due = timer.due
+        if instance.patterns:
+            due = _sooner(due, instance.patterns.values())
+    for place in pending:
+        if due is None or place.due < due:
+            due = place.due
+    for memory in journeys.values():
+        if memory.patterns:
+            for by_key in memory.patterns.values():
+                due = _sooner(due, by_key.values())
+    return due
+
+
+def _sooner(due: int | None, patterns: Iterable[PatternState]) -> int | None:
+    for pattern in patterns:
+        for awaited in pattern.awaited:
+            if due is None or awaited.due < due:
+                due = awaited.due
+    return due

@@ -1,0 +1,281 @@
+"""Two states of one person made one (rule M2): a customer's, and a visitor's handed over.
+
+Everything here is a union, a latest writer or a best of several, so that visitors may be handed
+over in any order and the customer's state comes out the same (law 8). What is cut to a bound is
+cut by an order that does not depend on who came first.
+
+Entries of a visitor get numbers far above those of the customer, so that no command of theirs
+has the id of one of the customer's. Where both have an instance of the same journey and key, an
+ended one beats a live one; of two live ones the higher rank of stage counts, the later entry into
+it, the smaller number. The winner takes over what the loser sent, and will not send it again, and
+the milestones that it reached.
+"""
+
+from hashlib import blake2b
+
+from msgspec.structs import replace
+
+from journey_engine.decide import (
+    assignment,
+    ids,
+    memory,
+    merge_profile,
+    standing,
+)
+from journey_engine.decide.identity_state import ENDED_FOR_MS, ENDED_MAX, NOBODY, Ended
+from journey_engine.decide.state import (
+    DEADLINE,
+    INSTANCE_TIMERS_MAX,
+    OPEN_MAX,
+    PENDING_MAX,
+    SENT_MAX,
+    CustomerState,
+    Exposure,
+    Instance,
+    OpenSend,
+    Pending,
+    Sent,
+    Timer,
+)
+from journey_engine.define.plan import Plan, ReentryMode
+
+_FIRST_NUMBER = 1 << 30
+"""Entries of visitors are numbered from here, to where a 32-bit number ends."""
+
+Group = tuple[str, str]
+"""A journey, and the key under which one instance of it may live at a time."""
+Place = tuple[str, str, int, int, int]
+"""A send: action, stage, visit, run and attempt. Two commands of one journey and key with the same
+place are the same message to the same person.
+"""
+
+
+class Merged:
+    """The state of both, and what has no place in it: instances that lost, with whether another
+    one goes on; candidates and commands that are double.
+    """
+
+    __slots__ = ("double", "losers", "state", "waiting")
+
+    def __init__(self, state: CustomerState) -> None:
+        self.state = state
+        self.losers: list[tuple[Instance, bool]] = []
+        self.waiting: list[Pending] = []
+        self.double: list[OpenSend] = []
+
+
+def merged(
+    plan: Plan, ours: CustomerState, theirs: CustomerState, visitor: str, now: int
+) -> Merged:
+    """The customer's state with all that was known of the visitor (its state's key)."""
+    theirs = renumbered(theirs, visitor)
+    out = Merged(merge_profile.joined(plan, ours, theirs))
+    ended = _ended(ours, theirs, now)
+    over = _over(plan, ours, theirs, ended)
+    _merge_instances(plan, out, [*ours.instances, *theirs.instances], over, now)
+    _merge_waiting(out, [*ours.pending, *theirs.pending])
+    _merge_open(out, [*ours.open, *theirs.open])
+    out.state = replace(out.state, identity=replace(ours.identity or NOBODY, ended=ended))
+    return out
+
+
+def renumbered(theirs: CustomerState, visitor: str) -> CustomerState:
+    """The visitor's state, with entries numbered so that no customer has the like."""
+    return replace(
+        theirs,
+        instances=[
+            replace(one, entry_no=_number(visitor, one.journey, one.entry_no))
+            for one in theirs.instances
+        ],
+        pending=[
+            replace(
+                one,
+                entry_no=_number(visitor, one.journey, one.entry_no),
+                command=one.command or ids.command_id(theirs.life, visitor, one),
+            )
+            for one in theirs.pending
+        ],
+        open=[
+            replace(one, entry_no=_number(visitor, one.journey, one.entry_no))
+            for one in theirs.open
+        ],
+    )
+
+
+def _number(visitor: str, journey: str, entry_no: int) -> int:
+    name = f"{visitor}/{journey}/{entry_no}".encode("utf-8", "surrogatepass")
+    return _FIRST_NUMBER + int.from_bytes(blake2b(name, digest_size=8).digest(), "big") % (
+        _FIRST_NUMBER
+    )
+
+
+def _ended(ours: CustomerState, theirs: CustomerState, now: int) -> list[Ended]:
+    known = {
+        one
+        for state in (ours, theirs)
+        if state.identity is not None
+        for one in state.identity.ended
+        if one.at > now - ENDED_FOR_MS
+    }
+    return sorted(known, key=_ended_at)[-ENDED_MAX:]
+
+
+def _ended_at(one: Ended) -> tuple[int, str, str]:
+    return (one.at, one.journey, one.key)
+
+
+def group_of(plan: Plan, journey: str, key: str | None) -> Group:
+    """What an instance is one of at a time."""
+    known = plan.by_name.get(journey)
+    return (journey, (key or "") if known is None else memory.key_in(known, key))
+
+
+def _over(plan: Plan, ours: CustomerState, theirs: CustomerState, ended: list[Ended]) -> set[Group]:
+    """Where an ended instance beats those that live: an end is remembered, or one of the two has
+    used up `once`.
+    """
+    over = {(one.journey, one.key) for one in ended}
+    live = [
+        {group_of(plan, one.journey, one.key) for one in state.instances}
+        for state in (ours, theirs)
+    ]
+    for name, key in live[0] | live[1]:
+        journey = plan.by_name.get(name)
+        if journey is None or journey.reentry.mode is not ReentryMode.ONCE:
+            continue
+        for state, here in zip((ours, theirs), live, strict=True):
+            if (name, key) not in here and memory.entered(state.journeys.get(name), key):
+                over.add((name, key))
+    return over
+
+
+def _merge_instances(
+    plan: Plan, out: Merged, live: list[Instance], over: set[Group], now: int
+) -> None:
+    groups: dict[Group, list[Instance]] = {}
+    for one in live:
+        groups.setdefault(group_of(plan, one.journey, one.key), []).append(one)
+    kept = []
+    for group, found in sorted(groups.items()):
+        if group in over:
+            out.losers += [(one, False) for one in found]
+        elif len(found) == 1:
+            kept.append(found[0])
+        else:
+            winner = max(found, key=lambda one: _standing(plan, one))
+            out.losers += [(one, True) for one in found if one is not winner]
+            kept.append(_heir(out, winner, found, now))
+    out.state = replace(out.state, instances=sorted(kept, key=_order))
+
+
+def _standing(plan: Plan, one: Instance) -> tuple[int, int, int]:
+    journey = plan.run_by(one.journey, one.version)
+    stage = None if journey is None else journey.stages.get(one.stage)
+    return (-1 if stage is None else stage.rank, one.stage_entered_at, -one.entry_no)
+
+
+def _order(one: Instance) -> tuple[str, str, int]:
+    return (one.journey, one.key or "", one.entry_no)
+
+
+def _heir(out: Merged, winner: Instance, found: list[Instance], now: int) -> Instance:
+    """The winner, with the milestones, the arms of experiments (rule J3) and what was sent of all;
+    its patterns are its own. Of what is double and can be taken back the earliest
+    stays, unless the message has gone out.
+    """
+    owners: dict[str, Instance] = {}
+    commands: dict[str, Sent] = {}
+    for one in found:
+        for sent in one.sent:
+            known = commands.get(sent.command_id)
+            if known is None or sent.not_before == standing.TAKEN_BACK:
+                commands[sent.command_id] = sent
+            owners[sent.command_id] = one
+    kept = []
+    taken: set[Place] = set()
+    for sent in sorted(commands.values(), key=lambda sent: _first(sent, now)):
+        if place_of(sent) in taken and standing.is_out(sent, now):
+            out.double.append(_opened(owners[sent.command_id], sent))
+            kept.append(standing.taken_back(sent))
+            continue
+        if sent.not_before != standing.TAKEN_BACK:
+            taken.add(place_of(sent))
+        kept.append(sent)
+    exposed: list[Exposure] = []
+    for one in found:
+        exposed = assignment.merge(exposed, one.exposed)
+    return replace(
+        winner,
+        sent=sorted(kept, key=_sent_at)[-SENT_MAX:],
+        timers=_timers(winner, found),
+        exposed=exposed,
+        milestones=sorted({name for one in found for name in one.milestones}),
+    )
+
+
+def _timers(winner: Instance, found: list[Instance]) -> list[Timer]:
+    """The winner's, and the deadlines of the tasks of all."""
+    waits = [timer for timer in winner.timers if timer.index != DEADLINE]
+    dues = {timer.due for one in found for timer in one.timers if timer.index == DEADLINE}
+    return [*waits, *(Timer(due, DEADLINE) for due in sorted(dues))][:INSTANCE_TIMERS_MAX]
+
+
+def _first(sent: Sent, now: int) -> tuple[bool, int, str]:
+    """Those that are out of reach come before those that can be taken back."""
+    return (standing.is_out(sent, now), sent.at, sent.command_id)
+
+
+def _sent_at(sent: Sent) -> tuple[int, str]:
+    return (sent.at, sent.command_id)
+
+
+def _opened(one: Instance, sent: Sent) -> OpenSend:
+    return OpenSend(one.journey, one.version, one.key, one.entry_no, one.cause, sent)
+
+
+def place_of(sent: Sent) -> Place:
+    """Where in its journey the command was asked for."""
+    return (sent.send_id, sent.stage, sent.visit, sent.run, sent.attempt)
+
+
+def _merge_waiting(out: Merged, waiting: list[Pending]) -> None:
+    """One candidate of a place; none of an instance that lost."""
+    lost = {(one.journey, one.entry_no) for one, _ in out.losers}
+    kept: list[Pending] = []
+    taken: set[tuple[str, str, str, str, int, int, int]] = set()
+    for one in sorted(waiting, key=_asked_at):
+        place = (
+            one.journey,
+            one.key or "",
+            one.action,
+            one.stage,
+            one.visit,
+            one.run,
+            one.attempt,
+        )
+        if (one.journey, one.entry_no) in lost or place in taken or len(kept) >= PENDING_MAX:
+            out.waiting.append(one)
+        else:
+            taken.add(place)
+            kept.append(one)
+    out.state = replace(out.state, pending=kept)
+
+
+def _asked_at(one: Pending) -> tuple[int, str, str, int, str, int, int]:
+    return (
+        one.asked_at,
+        one.journey,
+        one.key or "",
+        one.entry_no,
+        one.action,
+        one.run,
+        one.attempt,
+    )
+
+
+def _merge_open(out: Merged, left: list[OpenSend]) -> None:
+    kept: dict[str, OpenSend] = {}
+    for one in left:
+        kept[one.sent.command_id] = one
+    ordered = sorted(kept.values(), key=lambda one: _sent_at(one.sent))
+    out.state = replace(out.state, open=ordered[-OPEN_MAX:])

@@ -1,0 +1,169 @@
+"""What two identities of one person know, made one (rule M2): profile, features, memory of
+journeys, history of contact.
+
+As in `merge`, nothing depends on the order in which visitors are handed over.
+"""
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from journey_engine.decide import assignment, features, history, memory
+from journey_engine.decide.dedupe import ENTRY
+from journey_engine.decide.state import (
+    ENGAGEMENT_BUCKETS,
+    ENTRIES_MAX,
+    KEYS_MAX,
+    MACRO_HISTORY_MAX,
+    PATTERN_EVENTS_MAX,
+    PATTERN_KEYS_MAX,
+    PATTERN_WAITS_MAX,
+    SEEN_MAX,
+    Awaited,
+    CustomerState,
+    FeatureState,
+    JourneyMemory,
+    KeyMemory,
+    MacroStage,
+    PatternState,
+    Written,
+)
+from journey_engine.define.plan import Plan
+
+if TYPE_CHECKING:
+    from journey_engine.define.profile_plan import FeaturePlan
+
+
+def joined(plan: Plan, ours: CustomerState, theirs: CustomerState) -> CustomerState:
+    """The customer's state with what is known of the visitor, but for who is in which journey."""
+    stages_known = {*ours.macro_history, *theirs.macro_history}
+    stages = [one for one in (ours.macro, theirs.macro) if one is not None]
+    return replace(
+        ours,
+        seen=_seen(ours.seen, theirs.seen),
+        traits=_latest(ours.traits, theirs.traits),
+        consent=_latest(ours.consent, theirs.consent),
+        reach=_latest(ours.reach, theirs.reach),
+        features=_features(plan, ours.features, theirs.features),
+        macro=max(stages, key=_age) if stages else None,
+        macro_history=sorted(stages_known, key=_age)[-MACRO_HISTORY_MAX:],
+        journeys={
+            name: _memory(ours.journeys.get(name), theirs.journeys.get(name))
+            for name in sorted({*ours.journeys, *theirs.journeys})
+        },
+        engagement={
+            channel: _engagement(
+                [*ours.engagement.get(channel, ()), *theirs.engagement.get(channel, ())]
+            )
+            for channel in sorted({*ours.engagement, *theirs.engagement})
+        },
+        assigned=assignment.merge(ours.assigned, theirs.assigned),
+        contact=history.joined(ours.contact, theirs.contact),
+    )
+
+
+def _seen(ours: bytes, theirs: bytes) -> bytes:
+    both = ours + theirs
+    entries = {both[place : place + ENTRY] for place in range(0, len(both), ENTRY)}
+    return b"".join(sorted(entries, key=_read_at)[-SEEN_MAX:])
+
+
+def _read_at(entry: bytes) -> bytes:
+    return entry[12:] + entry[:12]
+
+
+def _latest(ours: dict[str, Written], theirs: dict[str, Written]) -> dict[str, Written]:
+    both: dict[str, Written] = {}
+    for name in sorted({*ours, *theirs}):
+        written = [one for one in (ours.get(name), theirs.get(name)) if one is not None]
+        both[name] = max(written, key=_written)
+    return both
+
+
+def _written(one: Written) -> tuple[int, str, str]:
+    return (one.at, one.event_id, repr(one.value))
+
+
+def _features(
+    plan: Plan, ours: dict[str, FeatureState], theirs: dict[str, FeatureState]
+) -> dict[str, FeatureState]:
+    """A feature that is no longer in the plan stays as it was, the longest known."""
+    plans: dict[str, FeaturePlan] = {
+        one.id: one for readers in plan.profile.values() for one in readers.features
+    }
+    both: dict[str, FeatureState] = {}
+    for name in sorted({*ours, *theirs}):
+        states = [one for one in (ours.get(name), theirs.get(name)) if one is not None]
+        feature = plans.get(name)
+        if feature is not None:
+            both[name] = features.joined(feature, states)
+        else:
+            both[name] = min(states, key=repr)
+    return both
+
+
+def _age(one: MacroStage) -> tuple[int, int, str]:
+    return (one.at, one.priority, one.stage)
+
+
+def _memory(ours: JourneyMemory | None, theirs: JourneyMemory | None) -> JourneyMemory:
+    """Entries are numbered on as the customer's own were."""
+    if ours is None or theirs is None:
+        return ours if ours is not None else replace(theirs or memory.NO_MEMORY, entry_no=0)
+    keys: dict[str, KeyMemory] = {}
+    for name in {*ours.keys, *theirs.keys}:
+        one = ours.keys.get(name, memory.NO_KEY_MEMORY)
+        other = theirs.keys.get(name, memory.NO_KEY_MEMORY)
+        ends = [at for at in (one.ended_at, other.ended_at) if at is not None]
+        entries = sorted([*one.entries, *other.entries])[-ENTRIES_MAX:]
+        keys[name] = KeyMemory(entries, max(ends) if ends else None)
+    ordered = sorted(keys.items(), key=_touched)[-KEYS_MAX:]
+    return replace(
+        ours,
+        latest=max(ours.latest, theirs.latest),
+        keys=dict(ordered),
+        once=memory.both_once(ours, theirs),
+        patterns={
+            name: _patterns(ours.patterns.get(name, {}), theirs.patterns.get(name, {}))
+            for name in sorted({*ours.patterns, *theirs.patterns})
+        },
+    )
+
+
+def _patterns(
+    ours: dict[str, PatternState], theirs: dict[str, PatternState]
+) -> dict[str, PatternState]:
+    """What a pattern saw of both; it looks for a match when the next event comes."""
+    both: dict[str, PatternState] = {}
+    for key in sorted({*ours, *theirs}):
+        states = [one for one in (ours.get(key), theirs.get(key)) if one is not None]
+        taken = sorted([event for state in states for event in state.taken])
+        awaited = sorted([one for state in states for one in state.awaited], key=_due)
+        both[key] = PatternState(taken[-PATTERN_EVENTS_MAX:], awaited[:PATTERN_WAITS_MAX])
+    return dict(sorted(both.items(), key=_last_seen)[-PATTERN_KEYS_MAX:])
+
+
+def _due(one: Awaited) -> tuple[int, str, int]:
+    return (one.due, one.cause.event_id, one.cause.offset)
+
+
+def _last_seen(item: tuple[str, PatternState]) -> tuple[int, str]:
+    key, state = item
+    return (state.taken[-1][0] if state.taken else 0, key)
+
+
+def _touched(item: tuple[str, KeyMemory]) -> tuple[int, str]:
+    name, one = item
+    last = one.entries[-1] if one.entries else 0
+    return (max(last, one.ended_at or 0), name)
+
+
+def _engagement(
+    buckets: list[tuple[int, int, int, int, int]],
+) -> list[tuple[int, int, int, int, int]]:
+    counts: dict[int, tuple[int, int, int, int, int]] = {}
+    for index, delivered, opened, clicked, bounced in buckets:
+        _, a, b, c, d = counts.get(index, (index, 0, 0, 0, 0))
+        counts[index] = (index, a + delivered, b + opened, c + clicked, d + bounced)
+    newest = max(counts)
+    return [counts[one] for one in sorted(counts) if one > newest - ENGAGEMENT_BUCKETS]

@@ -1,0 +1,117 @@
+"""What an operator decided of a journey: paused, closed, stopped (rule V3).
+
+Theory of operation. The partition keeps the operators' records and gives them to the plan. Entries
+and candidates ask them as they arise. What is already there (instances of a stopped journey,
+candidates that a pause kept back) is brought in line before the customer's next input or timer, or
+by the partition's sweep, whichever comes first.
+"""
+
+from msgspec.structs import replace
+
+from journey_engine.decide import calendar, cancels, outcomes, stages, standing, waiting
+from journey_engine.decide.case import Case
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.scope import Moment
+from journey_engine.decide.state import PAUSE_LOOK_MS, CustomerState, Pending
+from journey_engine.define.action_plan import ActionKind
+from journey_engine.define.plan import Plan
+from journey_engine.errors import CandidateOutcome, DeferredCause, EndReason, EntryOutcome
+
+_PAUSED = DeferredCause.PAUSED.value
+_STOP = "stop"
+
+
+def refusal(plan: Plan, journey: str) -> EntryOutcome | None:
+    """Why nobody enters the journey now."""
+    operation = plan.operations.get(journey)
+    if operation is None:
+        return None
+    if operation.closed or operation.stopped:
+        return EntryOutcome.CLOSED
+    return EntryOutcome.PAUSED if operation.paused and not operation.admits else None
+
+
+def keeps_back(draft: Draft, case: Case) -> bool:
+    """Whether a pause keeps the candidate back; a contact that waits for its route does not wait
+    that long.
+    """
+    place, action = case.candidate.place, case.candidate.action
+    operation = draft.plan.operations.get(place.journey)
+    if operation is None or not operation.paused:
+        return False
+    case.trace.append("the journey is paused")
+    if action.kind is ActionKind.ROUTE:
+        case.settle(draft, CandidateOutcome.PAUSED)
+        return True
+    until = case.clock + PAUSE_LOOK_MS
+    if action.expires is not None:
+        until = min(until, max(place.asked_at + action.expires, case.clock) + 1)
+    waiting.defer(draft, case, until, DeferredCause.PAUSED)
+    return True
+
+
+def concern(plan: Plan, state: CustomerState) -> bool:
+    """Whether something of the customer is to be brought in line."""
+    names = {name for name, operation in plan.operations.items() if operation.stopped}
+    return (
+        any(one.journey in names and one.journey in plan.by_name for one in state.instances)
+        or any(place.journey in names or _resumed(plan, place) for place in state.pending)
+        or any(one.journey in names for one in state.open)
+    )
+
+
+def bring(draft: Draft) -> None:
+    """End what is stopped; let go on what is no longer paused."""
+    moment = Moment(draft, draft.now)
+    for position, instance in enumerate(draft.instances):
+        journey = draft.plan.run_by(instance.journey, instance.version)
+        if journey is not None and _stopped(draft, instance.journey):
+            live = draft.touch(position)
+            stages.end(draft, journey, moment, live, EndReason.STOPPED, _STOP)
+    draft.fold()
+    _take_back(draft)
+    draft.pending = [
+        _released(draft, place) if _resumed(draft.plan, place) else place for place in draft.pending
+    ]
+
+
+def _take_back(draft: Draft) -> None:
+    """What completed instances of a stopped journey have waiting or out."""
+    kept = []
+    for place in draft.pending:
+        if _stopped(draft, place.journey):
+            outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["the journey is stopped"])
+        else:
+            kept.append(place)
+    draft.pending = kept
+    gone = [one for one in draft.open if _stopped(draft, one.journey)]
+    for one in gone:
+        if standing.is_out(one.sent, draft.now):
+            cancels.take_back(draft, one, one.cause)
+    if gone:
+        draft.open = [one for one in draft.open if one not in gone]
+
+
+def _stopped(draft: Draft, journey: str) -> bool:
+    operation = draft.plan.operations.get(journey)
+    return operation is not None and operation.stopped
+
+
+def _resumed(plan: Plan, place: Pending) -> bool:
+    """Whether a pause kept the candidate back that is over, and it waits for longer than that."""
+    operation = plan.operations.get(place.journey)
+    return (
+        operation is not None
+        and place.waits == _PAUSED
+        and not operation.paused
+        and operation.resumed_at < place.due
+    )
+
+
+def _released(draft: Draft, place: Pending) -> Pending:
+    """The candidate, to be asked anew: spread, so that not all are asked at once."""
+    operation = draft.plan.operations[place.journey]
+    customer, width = draft.customer_id or draft.anonymous_id or "", operation.over
+    offset = calendar.offset_within(width, customer, place.journey) if width else 0
+    due = min(place.due, max(draft.now, operation.resumed_at + offset))
+    return replace(place, due=due, waits=DeferredCause.DELAY.value)

@@ -1,0 +1,80 @@
+"""Which candidate comes first (rule C5): score, priority, a hash; never arrival or the alphabet.
+
+Candidates of purposes that do not arbitrate come before all others, for nothing competes with
+them. A score is the product of its factors; one that is missing or stale counts 1, and the trace
+says so.
+"""
+
+from hashlib import blake2b
+from math import isfinite
+
+from journey_engine.decide import contests, outcomes
+from journey_engine.decide.case import Case
+from journey_engine.decide.draft import Draft
+from journey_engine.define.action_plan import ActionKind
+from journey_engine.define.expression import EvaluationError, Expression, Scope, Warming
+
+_CONTENDING = frozenset({ActionKind.ROUTE, ActionKind.SHOW})
+"""Of which one wins a contact or a slot (rules A2, A3)."""
+RIVALS_MAX = 8
+"""Rivals named in a record."""
+
+
+def in_order(draft: Draft, cases: list[Case]) -> list[Case]:
+    """The cases, the first in rank first."""
+    if not draft.plan.policy.ranks and sum(map(_contends, cases)) <= 1:
+        return cases
+    scores = [_score(case) if case.purpose.arbitrate else 0.0 for case in cases]
+    ordered = [
+        case
+        for _, case in sorted(
+            zip(scores, cases, strict=True), key=lambda pair: _key(draft, pair[0], pair[1])
+        )
+    ]
+    _tell(ordered, {id(case): score for case, score in zip(cases, scores, strict=True)})
+    return ordered
+
+
+def _contends(case: Case) -> bool:
+    return case.candidate.action.kind in _CONTENDING
+
+
+def _key(draft: Draft, score: float, case: Case) -> tuple[bool, float, int, bytes, str]:
+    candidate = case.candidate
+    place = candidate.place
+    priority = contests.priority(candidate.journey, candidate.action)
+    customer = draft.key
+    name = f"{customer}\0{place.journey}\0{place.action}".encode("utf-8", "surrogatepass")
+    chance = blake2b(name, digest_size=8).digest()
+    # Of one send, for several keys, the command's id is the hash that tells them apart.
+    return (case.purpose.arbitrate, -score, -priority, chance, outcomes.id_of(draft, place))
+
+
+def _score(case: Case) -> float:
+    product = 1.0
+    for name, factor in case.candidate.action.score:
+        value = _factor(factor, case.candidate.scope)
+        if value is None:
+            case.trace.append(f"score {name} missing, counts 1")
+        else:
+            case.trace.append(f"score {name} {value:g}")
+            product *= value
+    return product if isfinite(product) else 1.0
+
+
+def _factor(factor: Expression, scope: Scope) -> float | None:
+    try:
+        value = factor.evaluate(scope)
+    except (EvaluationError, Warming):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if isfinite(value) else None
+
+
+def _tell(ordered: list[Case], scores: dict[int, float]) -> None:
+    ranked = [case for case in ordered if case.purpose.arbitrate]
+    names = [f"{one.candidate.place.journey}/{one.candidate.place.action}" for one in ranked]
+    for place, case in enumerate(ranked):
+        rivals = [*names[:place], *names[place + 1 :]][:RIVALS_MAX]
+        case.ranked = outcomes.Ranked(place + 1, scores[id(case)], tuple(rivals))

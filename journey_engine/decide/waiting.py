@@ -1,0 +1,101 @@
+"""Candidates that wait, and their release (rule C2).
+
+A candidate that waits counts for nothing. What its action reads of the event that asked for it
+goes with it, for at its release the event is gone.
+"""
+
+from msgspec.structs import replace
+
+from journey_engine.decide import actions, commands, outcomes
+from journey_engine.decide.case import Case
+from journey_engine.decide.draft import Candidate, Draft
+from journey_engine.decide.learn import LONG, length
+from journey_engine.decide.scope import Moment, View
+from journey_engine.decide.state import (
+    PENDING_EVENT_BYTES_MAX,
+    PENDING_MAX,
+    VALUE_BYTES_MAX,
+    Pending,
+)
+from journey_engine.define.action_plan import Action
+from journey_engine.define.expression import Expression, Value
+from journey_engine.errors import CandidateOutcome, DeferredCause
+
+_HELD = DeferredCause.HELD.value
+
+
+def defer(draft: Draft, case: Case, due: int, cause: DeferredCause) -> None:
+    """Let the candidate wait until `due`."""
+    candidate = case.candidate
+    if len(draft.pending) >= PENDING_MAX:
+        draft.drop("pending")
+        case.trace.append("too many wait")
+        case.settle(draft, CandidateOutcome.CANCELLED)
+        return
+    place = replace(candidate.place, due=due, waits=cause.value, event=_event(draft, candidate))
+    candidate.place = place
+    draft.pending = [*draft.pending, place]
+    case.settle(draft, CandidateOutcome.DEFERRED)
+    live = draft.find(place)
+    if live is not None:
+        commands.follow(draft, candidate, live)
+
+
+def release(draft: Draft, moment: Moment, place: Pending) -> None:
+    """Make a candidate that waited one of this instant."""
+    journey = draft.plan.run_by(place.journey, place.version)
+    action = actions.find(journey, place.action)
+    if journey is None or action is None:
+        outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["no longer in the plan"])
+        return
+    instance = draft.instance_of(place)
+    view = View(moment, journey, instance)
+    if instance is None:
+        view = view.within(place.context, place.entered_at, place.stage_entered_at)
+        view.reached = place.milestones
+    view.event = place.event
+    draft.candidates.append(Candidate(journey, action, place, view, fresh=False))
+
+
+def lift(draft: Draft, moment: Moment) -> None:
+    """A hold ended: what was held is decided again, and held again where another still lives."""
+    ready = [place for place in draft.pending if place.waits == _HELD]
+    if ready:
+        draft.pending = [place for place in draft.pending if place.waits != _HELD]
+        for place in sorted(ready, key=order):
+            release(draft, moment, replace(place, due=moment.at))
+
+
+def order(place: Pending) -> tuple[str, str, int, str, int]:
+    """The order in which candidates are released at one instant."""
+    return (place.journey, place.key or "", place.entry_no, place.action, place.run)
+
+
+def _event(draft: Draft, candidate: Candidate) -> dict[str, Value]:
+    """What the action reads of the event, within the bounds on a value and on all that wait."""
+    fields = candidate.scope.event
+    if not fields:
+        return {}
+    names = {
+        name
+        for one in _expressions(candidate.action)
+        for root, name in one.reads
+        if root == "event"
+    }
+    kept = {name: fields[name] for name in sorted(names) if name in fields}
+    size = _length(kept)
+    draft.heavy = draft.heavy or size > LONG
+    room = PENDING_EVENT_BYTES_MAX - sum([_length(place.event) for place in draft.pending])
+    if size > min(VALUE_BYTES_MAX, room):
+        draft.drop("event")
+        return {}
+    return kept
+
+
+def _length(fields: dict[str, Value]) -> int:
+    return sum([len(name) + length(value) for name, value in fields.items()])
+
+
+def _expressions(action: Action) -> list[Expression]:
+    found = [expression for _, expression in (*action.data, *action.score)]
+    return found if action.when is None else [*found, action.when]
