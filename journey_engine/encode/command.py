@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from journey_engine.decide.decision import Command
 from journey_engine.decode.record import Headers
-from journey_engine.define.plan import Value
+from journey_engine.define.expression import Value
 from journey_engine.encode.outgoing import OutKind, OutRecord, framed, iso_utc, record_key
 from journey_engine.schemas import Schemas
 
@@ -27,7 +27,7 @@ def encode_command(command: Command, schemas: Schemas) -> OutRecord:
     return OutRecord(
         OutKind.COMMAND,
         command.channel,
-        record_key(command.customer_id, command.anonymous_id),
+        record_key(command.customer_id, command.anonymous_id, command.account_id),
         framed("Command", command, schemas),
         _cloud_event(command),
     )

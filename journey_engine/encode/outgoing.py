@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from journey_engine.avro.writing import Classes, Write, writer
-from journey_engine.decide.decision import Command, JourneyRef, SendDecision, Transition
+from journey_engine.decide.decision import Command, Experiment, JourneyRef, SendDecision, Transition
 from journey_engine.decide.event import Origin
 from journey_engine.decode.frame import SINGLE_OBJECT
 from journey_engine.decode.record import Headers
@@ -19,6 +19,7 @@ _CLASSES: Classes = {
     "journey.Command": Command,
     "journey.JourneyRef": JourneyRef,
     "journey.Causation": Origin,
+    "journey.Experiment": Experiment,
     "journey.Transition": Transition,
     "journey.SendDecision": SendDecision,
 }
@@ -56,9 +57,13 @@ def _writer(name: str, schemas: Schemas) -> Write:
     return writer(parsed, _CLASSES, _RENAMED, SINGLE_OBJECT + fingerprint)
 
 
-def record_key(customer_id: str | None, anonymous_id: str | None) -> bytes:
-    """The input's key: the customer, else the visitor."""
-    return (customer_id if customer_id is not None else anonymous_id or "").encode()
+def record_key(
+    customer_id: str | None, anonymous_id: str | None, account_id: str | None = None
+) -> bytes:
+    """The input's key: the customer, else the visitor, else the account."""
+    if customer_id is not None:
+        return customer_id.encode()
+    return (anonymous_id if anonymous_id is not None else account_id or "").encode()
 
 
 def iso_utc(ms: int) -> str:

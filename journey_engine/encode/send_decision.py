@@ -10,6 +10,6 @@ def encode_send_decision(decision: SendDecision, schemas: Schemas) -> OutRecord:
     return OutRecord(
         OutKind.DECISION,
         "",
-        record_key(decision.customer_id, decision.anonymous_id),
+        record_key(decision.customer_id, decision.anonymous_id, decision.account_id),
         framed("SendDecision", decision, schemas),
     )

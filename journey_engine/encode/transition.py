@@ -10,6 +10,6 @@ def encode_transition(transition: Transition, schemas: Schemas) -> OutRecord:
     return OutRecord(
         OutKind.TRANSITION,
         "",
-        record_key(transition.customer_id, transition.anonymous_id),
+        record_key(transition.customer_id, transition.anonymous_id, transition.account_id),
         framed("Transition", transition, schemas),
     )
