@@ -47,6 +47,9 @@ class Metrics:
             "journey_send_decisions", "Candidates by outcome.", ["journey", "outcome"],
             registry=registry,
         )  # fmt: skip
+        self.messages = Counter(
+            "journey_messages", "Messages between partitions.", ["kind", "way"], registry=registry
+        )
         self.dead_letters = Counter(
             "journey_dead_letters", "Records refused.", ["code"], registry=registry
         )
@@ -58,6 +61,9 @@ class Metrics:
         )
         self.forwarded = Counter(
             "journey_forwarded", "Inputs that lay on a wrong partition.", registry=registry
+        )
+        self.state_sizes = Counter(
+            "journey_states_written", "States written, by size.", ["below_bytes"], registry=registry
         )
         self.oversized = Counter(
             "journey_oversized_states", "States over their bound.", registry=registry
@@ -111,6 +117,10 @@ class Metrics:
             "journey_fenced_partitions", "Partitions dropped since another owner had begun.",
             registry=registry,
         )  # fmt: skip
+        self.quarantined = Gauge(
+            "journey_definitions_quarantined", "Journeys left out since their definition is wrong.",
+            registry=registry,
+        )  # fmt: skip
         self.guarantee = Info("journey_guarantee", "What outputs are worth.", registry=registry)
 
     def stepped(self, inputs: int, seconds: float) -> None:
@@ -128,6 +138,7 @@ class Metrics:
             (self.transitions, statistics.transitions),
             (self.commands, statistics.commands),
             (self.sends, statistics.sends),
+            (self.messages, statistics.messages),
         ):
             for labels, count in counts.items():
                 counter.labels(*labels).inc(count)
@@ -139,6 +150,8 @@ class Metrics:
             for label, count in single.items():
                 counter.labels(label).inc(count)
         self.forwarded.inc(statistics.forwarded)
+        for below, count in statistics.state_sizes.items():
+            self.state_sizes.labels(below).inc(count)
         self.oversized.inc(statistics.oversized_states)
         for late in statistics.timer_lateness:
             self.timer_lateness_seconds.observe(late / 1000)

@@ -6,7 +6,7 @@ replaced by `Takeover`: restore by our own reader, then seek, then resume, in th
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
@@ -18,6 +18,7 @@ from faust.types import TP
 from mode import Service
 
 from journey_engine.run.assignor import MEMBER_URL, WholePartitions
+from journey_engine.run.naming import Names
 from journey_engine.run.settings import Settings
 from journey_engine.run.transport import BatchConsumer, BatchTransport
 
@@ -110,7 +111,9 @@ class JourneyApp(faust.App):
     def __init__(self, settings: Settings, plane: "Worker", **options: Any) -> None:  # noqa: ANN401 - Faust's own settings
         self.settings = settings
         self.plane = plane
-        super().__init__(settings.app_id, **options)
+        self.alongside: list[Coroutine[Any, Any, None]] = []
+        """What runs as long as the app does."""
+        super().__init__(settings.group, **options)
 
     @property
     def batch_consumer(self) -> BatchConsumer:
@@ -119,6 +122,12 @@ class JourneyApp(faust.App):
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
+
+    async def on_start(self) -> None:
+        """Begin what runs alongside."""
+        await super().on_start()
+        for work in self.alongside:
+            self.add_future(work)
 
     async def on_stop(self) -> None:
         """Flush and let go of all partitions while the consumer is still a member.
@@ -138,10 +147,11 @@ class JourneyApp(faust.App):
         await super().on_stop()
 
 
-def create_app(
-    settings: Settings, plane: "Worker", inputs: Sequence[str], changelog: str, partitions: int
-) -> JourneyApp:
-    """The app, subscribed to `inputs`, with `changelog` co-partitioned and no Faust agent."""
+def create_app(settings: Settings, plane: "Worker", names: Names, fetch_bytes: int) -> JourneyApp:
+    """The app, subscribed to the inputs, with the changelog co-partitioned and no Faust agent; of
+    a topic's partition `fetch_bytes` are fetched at once.
+    """
+    partitions = names.partitions
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = JourneyApp(
         settings,
@@ -158,7 +168,8 @@ def create_app(
         canonical_url=MEMBER_URL,
         store="memory://",
         datadir=str(settings.data_dir / "faust"),
-        consumer_auto_offset_reset="earliest",
+        consumer_auto_offset_reset="none",  # a position that is gone is an error, not a silence
+        consumer_max_fetch_size=fetch_bytes,
         broker_max_poll_records=settings.max_poll_records,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 5,
@@ -180,9 +191,11 @@ def create_app(
     app.Table(
         TABLE,
         partitions=partitions,
-        changelog_topic=app.topic(changelog, partitions=partitions, compacting=True, internal=True),
+        changelog_topic=app.topic(
+            names.changelog, partitions=partitions, compacting=True, internal=True
+        ),
     )
-    for name in inputs:
+    for name in names.read:
         topic = app.topic(name, key_type=bytes, value_type=bytes, value_serializer="raw")
         app.topics.add(cast("TopicT", topic.clone(is_iterator=True)))
     return app

@@ -8,8 +8,9 @@ import time
 from typing import Protocol
 
 from journey_engine.decide.event import Event
-from journey_engine.decode.decode import Mark, Rejected, Skipped
-from journey_engine.run.merge import NEVER, Fetched, Item, Merge
+from journey_engine.decide.message import Message
+from journey_engine.decode.decode import Mark
+from journey_engine.run.merge import NEVER, Content, Fetched, Item, Merge
 
 MERGE_IDLE_MS = 100
 SECOND_MS = 1_000
@@ -31,9 +32,7 @@ class Clock(Protocol):
         """Begin anew at `now`: what was known of wall time is forgotten with what was fetched."""
         ...
 
-    def merge_time(
-        self, tail: int, record: Fetched, content: Event | Skipped | Mark | Rejected
-    ) -> int:
+    def merge_time(self, tail: int, record: Fetched, content: Content) -> int:
         """Where the record stands in the merge; `tail` is the last merge time of its lane."""
         ...
 
@@ -82,13 +81,15 @@ class StreamClock:
         """As in `Clock`."""
         self.now = now
 
-    def merge_time(
-        self, tail: int, record: Fetched, content: Event | Skipped | Mark | Rejected
-    ) -> int:
-        """`occurred_at`, or a mark's time; rejected and skipped records move nothing."""
+    def merge_time(self, tail: int, record: Fetched, content: Content) -> int:
+        """`occurred_at`, a mark's time, or the sender's clock of a message; rejected and skipped
+        records move nothing.
+        """
         del record
         if isinstance(content, Event):
             return max(tail, content.occurred_at)
+        if isinstance(content, Message):
+            return max(tail, content.at)
         return max(tail, content.time) if isinstance(content, Mark) else tail
 
     def ready(self, merge: Merge, wall_now: int) -> Item | None:
@@ -166,9 +167,7 @@ class WallClock:
         self._waiting.clear()
         self._seen_wall = self._fire_until = self._seen_second = NEVER
 
-    def merge_time(
-        self, tail: int, record: Fetched, content: Event | Skipped | Mark | Rejected
-    ) -> int:
+    def merge_time(self, tail: int, record: Fetched, content: Content) -> int:
         """The record's timestamp."""
         del content
         return max(tail, record.timestamp)
@@ -201,11 +200,15 @@ class WallClock:
         return self._fire_until
 
     def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
-        """The clock, this item being read."""
+        """The clock, this item being read; never before a message was sent. Timers do not follow
+        such a step: they wait for what the topics bring.
+        """
         second = item.time // SECOND_MS
         if second != self._seen_second or not merge.lanes[item.topic].items:
             self._seen_second = second
             self._move(merge, wall_now)
+        if isinstance(item.content, Message):
+            self.now = max(self.now, item.content.at)
         return self.now
 
     def retaken(self, item: Item, now: int | None) -> int:

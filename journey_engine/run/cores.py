@@ -1,9 +1,11 @@
 """A log replayed on several cores.
 
-Partitions share nothing, so each process reads the log for itself and takes some of them; what
-comes out is put into one order at the end, the one that a single process gives.
+Each process reads the log for itself and takes some partitions; what comes out is put into one
+order at the end, the one that a single process gives. Where it shows that partitions have something
+to say to each other, one process takes all of them, from the beginning.
 """
 
+import contextlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +19,7 @@ from journey_engine.decode.record import Record
 from journey_engine.errors import DefinitionErrors
 from journey_engine.run.definitions import load
 from journey_engine.run.log_files import read_records
-from journey_engine.run.replay import Replay
+from journey_engine.run.replay import ExchangedError, Replay
 from journey_engine.run.summary import Summary
 from journey_engine.run.written import Line, lines, write_lines
 
@@ -51,10 +53,15 @@ def replay(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
         DefinitionErrors: the definitions or a line of the log are wrong.
         OSError: a file cannot be read or written.
     """
-    if processes == 1:
-        written, summary = _share(job, 0, 1, watch)
-        write_lines(written, directory)
-        return summary
+    if processes > 1:
+        with contextlib.suppress(ExchangedError):
+            return _together(job, directory, processes, watch)
+    written, summary = _share(job, 0, 1, watch)
+    write_lines(written, directory)
+    return summary
+
+
+def _together(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes - 1, mp_context=context) as pool:
         others = [pool.submit(_whole_share, job, n, processes) for n in range(1, processes)]
@@ -79,7 +86,7 @@ def _share(job: Job, number: int, shares: int, watch: Watch) -> tuple[Iterator[L
         [topic.name for topic in topics.inputs.values()],
         topics.partitions,
         value_bytes_max=topics.input_bytes_max,
-        only=frozenset(range(number, topics.partitions, shares)),
+        only=None if shares == 1 else frozenset(range(number, topics.partitions, shares)),
     )
     return lines(run.outputs(watch(records))), run.summary
 

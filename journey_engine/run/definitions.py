@@ -1,16 +1,22 @@
 """Definitions and schemas read from their folders, checked together."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from journey_engine.define.compiler import compile_plan, form_errors
+from journey_engine.define.compiler import compile_definitions, form_errors
 from journey_engine.define.loader import decode_text, parse_yaml
 from journey_engine.define.place import Place, suggestion
 from journey_engine.define.plan import Plan
+from journey_engine.define.quarantine import Quarantined, compile_sound
 from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
 from journey_engine.errors import DefinitionError, DefinitionErrors
+from journey_engine.run.published import TOPIC, Published, read_all
+from journey_engine.run.settings import Settings
+from journey_engine.run.topics import require_topics
+from journey_engine.run.zones import load_zones
 from journey_engine.schemas import Schemas
 
 JOURNEYS_FOLDER = "journeys"
@@ -29,6 +35,26 @@ class Definitions:
     plan: Plan
     schemas: Schemas
     topics: Topics
+    published: Published | None = None
+    """The topic that they come from; None: files."""
+    quarantined: Quarantined = field(default_factory=dict)
+    """What was left out of the files."""
+
+
+class Inspection(NamedTuple):
+    """What was read, and all that was found. The plan is as in `Compiled`: where only the lint
+    found errors, it is there to show them.
+    """
+
+    plan: Plan | None
+    schemas: Schemas | None
+    topics: Topics | None
+    findings: list[DefinitionError]
+
+    @property
+    def errors(self) -> list[DefinitionError]:
+        """The findings without the warnings."""
+        return [finding for finding in self.findings if not finding.warning]
 
 
 class Selection(NamedTuple):
@@ -66,8 +92,62 @@ def load(topologies: Path, schemas: Path, app: str = APP_DEFAULT) -> Definitions
     """Read and check everything, the topics for the app so called.
 
     Raises:
-        DefinitionErrors: all that is wrong in any of the files. Without sound schemas the
-            definitions are read for their form alone.
+        DefinitionErrors: all that is wrong in any of the files.
+    """
+    found = inspect(topologies, schemas, app)
+    if found.errors or found.plan is None or found.schemas is None or found.topics is None:
+        raise DefinitionErrors(found.errors)
+    return Definitions(found.plan, found.schemas, found.topics)
+
+
+def load_sound(topologies: Path, schemas: Path, app: str = APP_DEFAULT) -> Definitions:
+    """As `load`, for a worker: a journey that is wrong is left out, and does not stop the others.
+
+    Raises:
+        DefinitionErrors: what is wrong in schemas, topics.yaml or the company's files.
+    """
+    errors: list[DefinitionError] = []
+    topics = _collect(errors, lambda: load_topics(topologies, app))
+    known = _collect(errors, lambda: load_schemas(schemas))
+    texts = _collect(errors, lambda: definition_texts(topologies))
+    if topics is None or known is None or texts is None:
+        raise DefinitionErrors(errors)
+    sound = compile_sound(texts, known, load_zones())
+    errors = _channels_without_topic(topologies / CHANNELS_FILE, sound.plan, topics)
+    if errors:
+        raise DefinitionErrors(errors)
+    return Definitions(sound.plan, known, topics, None, sound.quarantined)
+
+
+async def in_force(settings: Settings) -> Definitions | None:
+    """The definitions that the topic says are in force; None where there are none, or where they
+    cannot be run here, which is logged.
+
+    Raises:
+        DefinitionErrors: what is wrong in schemas or topics.yaml.
+        BrokerAbsentError, TopicsError, KafkaError: the topic cannot be read.
+    """
+    topics = load_topics(settings.topologies, settings.app_id)
+    known = load_schemas(settings.schemas)
+    key = settings.erasure_key
+    published = Published(
+        known,
+        load_zones(),
+        input_bytes_max=topics.input_bytes_max,
+        erasure_key=b"" if key is None else key.get_secret_value().encode(),
+    )
+    await require_topics(settings, [settings.topic_prefix + TOPIC])
+    await read_all(settings, published)
+    active = published.contents.active
+    found = None if active is None else published.find(active.hash)
+    return None if found is None else Definitions(found.plan, known, topics, published)
+
+
+def inspect(
+    topologies: Path, schemas: Path, app: str = APP_DEFAULT, today: dt.date | None = None
+) -> Inspection:
+    """As `load`, with everything found; past `today` a `review_by` is a warning. Without sound
+    schemas the definitions are read for their form alone.
     """
     errors: list[DefinitionError] = []
     topics = _collect(errors, lambda: load_topics(topologies, app))
@@ -77,13 +157,11 @@ def load(topologies: Path, schemas: Path, app: str = APP_DEFAULT) -> Definitions
     if texts is not None and known is None:
         errors += form_errors(texts)
     elif texts is not None and known is not None:
-        found, catalogue = texts, known
-        plan = _collect(errors, lambda: compile_plan(found, catalogue))
+        plan, found = compile_definitions(texts, known, load_zones(), today)
+        errors += found
     if plan is not None and topics is not None:
         errors += _channels_without_topic(topologies / CHANNELS_FILE, plan, topics)
-    if errors or plan is None or known is None or topics is None:
-        raise DefinitionErrors(errors)
-    return Definitions(plan, known, topics)
+    return Inspection(plan, known, topics, errors)
 
 
 def load_schemas(folder: Path) -> Schemas:
@@ -102,6 +180,13 @@ def definition_texts(folder: Path) -> Mapping[str, str]:
     files = [*sorted(folder.glob("*.yaml")), *sorted((folder / JOURNEYS_FOLDER).glob("*.yaml"))]
     chosen = [f for f in files if f.name != TOPICS_FILE and not f.name.endswith(TESTS_SUFFIX)]
     return _texts(folder, chosen)
+
+
+def owned_texts(folder: Path) -> Mapping[str, str]:
+    """The text of each file that somebody owns, by path: definitions, topics and tests."""
+    topics = folder / TOPICS_FILE
+    written = _texts(folder, [topics]) if topics.exists() else {}
+    return {**definition_texts(folder), **written, **load_tests(folder)}
 
 
 def load_tests(folder: Path) -> Mapping[str, str]:

@@ -131,7 +131,7 @@ class Demo:
     async def _finished(self, ends: Offsets, process: "_WorkerProcess") -> None:
         """Wait until the worker has committed all that was published."""
         group = AIOKafkaConsumer(
-            **self.settings.clients(), group_id=self.settings.app_id, enable_auto_commit=False
+            **self.settings.clients(), group_id=self.settings.group, enable_auto_commit=False
         )
         await group.start()
         try:

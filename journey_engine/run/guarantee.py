@@ -51,7 +51,7 @@ async def guarantee_of(settings: Settings) -> Guarantee:
 
 async def _refusal(settings: Settings) -> KafkaError | None:
     """Why the broker gives us no transactional id; None where it gives one."""
-    producer = new_transactional(settings, f"{settings.app_id}-probe")
+    producer = new_transactional(settings, f"{settings.group}-probe")
     try:
         async with asyncio.timeout(settings.request_timeout_s):
             await producer.start()

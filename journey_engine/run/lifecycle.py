@@ -6,6 +6,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -19,13 +20,14 @@ from journey_engine.run.app import JourneyApp, create_app
 from journey_engine.run.definitions import Definitions
 from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.guarantee import GuaranteeError, guarantee_of
-from journey_engine.run.merge import BufferLimits
+from journey_engine.run.memory import Memory
 from journey_engine.run.naming import names
 from journey_engine.run.opening import new_clock
 from journey_engine.run.outgoing import Encoding
 from journey_engine.run.partition import Parts
 from journey_engine.run.producers import PlainProducers, TransactionalProducer
 from journey_engine.run.producing import Seams
+from journey_engine.run.published import follow, tell_quarantined
 from journey_engine.run.restoration import RestorationError
 from journey_engine.run.restore import KafkaChangelogs
 from journey_engine.run.settings import Guarantee, Settings
@@ -44,6 +46,11 @@ Wrap = Callable[[Seams], Seams]
 """Puts something of a harness between the partitions and what they write to and read from."""
 
 
+def _erasure_key(settings: Settings) -> bytes:
+    key = settings.erasure_key
+    return b"" if key is None else key.get_secret_value().encode()
+
+
 def build(
     settings: Settings,
     definitions: Definitions,
@@ -55,14 +62,16 @@ def build(
     wanted = names(topics, settings.topic_prefix)
     metrics = Metrics()
     metrics.guarantee.info({"guarantee": guarantee})
+    memory = Memory(settings.memory_mib, len(wanted.read), topics.partitions)
     wiring = Wiring(
-        plan=definitions.plan,
+        plan=replace(definitions.plan, proof_key=_erasure_key(settings)),
         reader=Reader(definitions.schemas, definitions.plan.fields, topics.input_bytes_max),
         inputs=wanted.inputs,
         inbox=wanted.inbox,
         partitions=topics.partitions,
-        buffers=BufferLimits(records=settings.buffer_records),
-        cached_states=settings.cached_states,
+        buffers=memory.buffers,
+        states=memory.states,
+        catalogue=definitions.published,
     )
     plain = PlainProducers(settings)
     exactly = guarantee is Guarantee.EXACTLY_ONCE
@@ -80,10 +89,17 @@ def build(
         seams=wrap(seams),
         commit_interval_s=settings.commit_interval_ms / 1000,
         commit_records=settings.commit_records,
+        memory=memory,
     )
     worker = Worker(parts, plain.noted)
-    app = create_app(settings, worker, wanted.read, wanted.changelog, topics.partitions)
+    app = create_app(settings, worker, wanted, memory.fetch_bytes)
     health.serve(app, worker, metrics)
+    tell_quarantined(definitions.quarantined)
+    metrics.quarantined.set(len(definitions.quarantined))
+    published = definitions.published
+    if published is not None:
+        metrics.quarantined.set_function(lambda: published.quarantined)
+        app.alongside.append(follow(settings, published))
     return app
 
 

@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from journey_engine.decide.event import Event
+from journey_engine.decide.message import Message
 from journey_engine.decode.decode import Mark, Rejected, Skipped
 
 if TYPE_CHECKING:
@@ -28,26 +29,45 @@ Fetched: TypeAlias = "Record | ConsumerRecord"
 """A record, or the consumer's own, which has the same attributes: copying each costs too much."""
 
 
+Content = Event | Skipped | Mark | Rejected | Message
+"""What a record turned out to be."""
+
+
 class Item(NamedTuple):
     """One record in the order of the merge. Sorts by its first three fields, which are unique."""
 
     time: int
     topic: str
     offset: int
-    content: Event | Skipped | Mark | Rejected
+    content: Content
     record: Fetched
 
 
-class BufferLimits(NamedTuple):
-    """What one lane holds before its topic is paused; a fetch may go over it once. `bytes` also
-    bounds what one flush takes, by one record more.
+class BufferLimits:
+    """What a partition holds, changed as its share of memory is.
+
+    `records` and `bytes` are for one lane before its topic is paused; a fetch may go over it once.
+    A flush takes `inputs` at most, and `flush_bytes` of them, by one record more.
     """
 
-    records: int = 2_000
-    bytes: int = 8 * 1024 * 1024
+    __slots__ = ("bytes", "flush_bytes", "inputs", "records")
+
+    def __init__(
+        self,
+        records: int = 2_000,
+        lane_bytes: int = 8 * 1024 * 1024,
+        flush_bytes: int = 8 * 1024 * 1024,
+        inputs: int = 20_000,
+    ) -> None:
+        self.records = records
+        self.bytes = lane_bytes
+        self.flush_bytes = flush_bytes
+        self.inputs = inputs
 
 
 DEFAULT_BUFFERS = BufferLimits()
+RECORD_BYTES = 2 * 1024
+"""What a record takes in a lane beside its value and headers, decoded and as it came."""
 
 
 def size(record: Fetched) -> int:
@@ -96,7 +116,7 @@ class Lane:
         """Add the item that follows the last one."""
         self.items.append(item)
         self.tail = item.time
-        self.bytes += size(item.record)
+        self.bytes += RECORD_BYTES + size(item.record)
 
     @property
     def caught_up(self) -> bool:
@@ -178,7 +198,7 @@ class Merge:
         """Remove an item that is the first of its lane."""
         lane = self.lanes[item.topic]
         lane.items.popleft()
-        lane.bytes -= size(item.record)
+        lane.bytes -= RECORD_BYTES + size(item.record)
         lane.bound = item.time
         lane.next_offset = item.offset + 1
         if not lane.items:
@@ -212,6 +232,10 @@ class Merge:
     def lowest_bound(self) -> int:
         """No awaited lane brings anything before this time."""
         return min(lane.items[0].time if lane.items else lane.bound for lane in self._awaited)
+
+    def lowest_tail(self) -> int:
+        """Nothing still to be put into an awaited lane comes before this time."""
+        return min(lane.tail for lane in self._awaited)
 
     def full(self) -> frozenset[str]:
         """The topics whose fetch must pause."""

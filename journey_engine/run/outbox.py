@@ -4,10 +4,13 @@
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from journey_engine.decide.decision import Command, Decision, SendDecision, Transition
+from journey_engine.decide.message import CHANNEL, Message
+from journey_engine.decide.state import STATE_BYTES_MAX
 from journey_engine.decode.record import Headers, Record
 from journey_engine.encode.command import encode_command
 from journey_engine.encode.deadletter import Failure, encode_deadletter
@@ -16,6 +19,7 @@ from journey_engine.encode.outgoing import OutRecord
 from journey_engine.encode.position import POSITION_KEY, Position, encode_position
 from journey_engine.encode.send_decision import encode_send_decision
 from journey_engine.encode.transition import encode_transition
+from journey_engine.errors import DeadLetterCode
 from journey_engine.run.merge import Fetched
 from journey_engine.schemas import Schemas
 
@@ -96,6 +100,8 @@ class Statistics:
     """By (channel, action)."""
     sends: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (journey, candidate outcome)."""
+    messages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (kind, `sent` or `taken`)."""
     dead_letters: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     """Records that could not be decoded; they are among `dead_letters`, not among `inputs`."""
@@ -106,8 +112,19 @@ class Statistics:
     """Milliseconds from due to decided, one for each timer."""
     marks: int = 0
     forwarded: int = 0
+    state_sizes: Counter[int] = field(default_factory=Counter)
+    """States written, by the power of two that their bytes stay below."""
     oversized_states: int = 0
     """States over their bound even after law 6: a fault of ours to be looked at."""
+
+    def wrote(self, changes: Mapping[str, bytes | None]) -> None:
+        """Add customers' states written, None where nothing was left; a channel's has bounds of its
+        own.
+        """
+        for key, data in changes.items():
+            if data is not None and not key.startswith(CHANNEL):
+                self.state_sizes[1 << len(data).bit_length()] += 1
+                self.oversized_states += len(data) > STATE_BYTES_MAX
 
     def count(self, decision: Decision, fired_at: int) -> None:
         """Add a decision's; timers fired at that time."""
@@ -127,15 +144,60 @@ class Statistics:
             self.timer_lateness.append(max(0, fired_at - due))
 
 
+@dataclass(slots=True)
+class Gathered:
+    """What was left for others since the last flush."""
+
+    outputs: list[Output] = field(default_factory=list)
+    forwards: list[Forward] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    statistics: Statistics = field(default_factory=Statistics)
+
+    def add(self, decision: Decision, fired_at: int) -> None:
+        """Add a decision's; timers fired at that time."""
+        self.outputs += decision.commands
+        self.outputs += decision.transitions
+        self.outputs += decision.sends
+        if decision.messages:
+            self.tell(decision.messages)
+        self.statistics.count(decision, fired_at)
+
+    def reject_if(self, decision: Decision, record: Record, now: int) -> None:
+        """Add the record, if the decision refuses it."""
+        error = decision.rejected
+        if error is not None:
+            self.reject(record, error.code, error.message, "decide", now)
+
+    def tell(self, messages: list[Message]) -> None:
+        """Add messages for other partitions."""
+        self.messages += messages
+        for message in messages:
+            self.statistics.messages[type(message).__name__, "sent"] += 1
+
+    def forward(self, record: Record, partition: int) -> None:
+        """Add a record that lay on a wrong partition."""
+        self.forwards.append(Forward(record, partition))
+        self.statistics.forwarded += 1
+
+    def reject(
+        self, record: Record, code: DeadLetterCode, message: str, stage: str, now: int
+    ) -> None:
+        """Add a record that could not be applied."""
+        self.statistics.dead_letters[code] += 1
+        self.outputs.append(DeadLetter(record, Failure(code, message, stage, max(now, 0))))
+
+
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """One unit of what must be made durable, in this order: ledger, outputs and forwards,
-    changelog; then `PartitionTask.confirm`.
+    """One unit of what must be made durable, in this order: ledger, outputs, forwards and
+    messages, changelog; then `PartitionTask.confirm`.
     """
 
     ledger: LedgerEntry
     outputs: list[Output]
     forwards: list[Forward]
+    messages: list[Message]
+    """For the inbox, in order; each goes to the partition of its target."""
     changes: dict[str, bytes | None]
     """By state key the last state, None where nothing is left to remember."""
     position: Position

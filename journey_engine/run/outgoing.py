@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
 from journey_engine.encode.deadletter import Failure, encode_deadletter, record_bytes
+from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.encode.outgoing import OutRecord
 from journey_engine.errors import DeadLetterCode
 from journey_engine.run.naming import Names
@@ -51,6 +53,11 @@ def outgoing(
         lay = forward.record
         message = Message(lay.key, lay.value, forward.headers(), lay.timestamp)
         messages.setdefault((encoding.names.inbox, forward.partition), []).append(message)
+    for sent in flush.messages:
+        key = key_of(sent.target)
+        place = (encoding.names.inbox, partition_of(key, encoding.names.partitions))
+        message = Message(key, encode_message(sent), HEADERS)
+        messages.setdefault(place, []).append(message)
     return messages
 
 

@@ -20,6 +20,7 @@ import structlog
 from journey_engine.decode.record import Record
 from journey_engine.encode.ledger import decode_ledger, encode_ledger
 from journey_engine.run.clock import Clock
+from journey_engine.run.memory import Memory
 from journey_engine.run.outbox import Flush
 from journey_engine.run.outgoing import Encoding, outgoing
 from journey_engine.run.producing import FencedError, Message, Seams, UnresolvedError
@@ -51,6 +52,8 @@ class Parts:
     seams: Seams
     commit_interval_s: float
     commit_records: int
+    memory: Memory | None = None
+    """Divided anew at each assignment; None: the wiring's limits stay as they are."""
 
 
 class Partition:
@@ -136,7 +139,7 @@ class Partition:
             entry = decode_ledger(record.value or b"")
             if entry.flush == done + 1:
                 log.info("flush_retaken", partition=self.number, flush=entry.flush)
-                if entry.plan_hash != self._parts.wiring.plan.hash:
+                if entry.plan_hash != self.task.plan_hash:
                     log.warning("flush_retaken_with_another_plan", partition=self.number)
                 self.task.prescribe(entry)
 
@@ -195,17 +198,21 @@ class Partition:
         if not self._running:
             return _NOTHING_DONE
         if not self.task.retaking:
-            budget = min(budget, self._parts.commit_records - self._taken)
+            budget = min(budget, self._commit_records - self._taken)
         progress = self.task.step(wall_now, budget)
         self._taken += progress.taken + progress.fired
         self._flush_now = progress.flush_now
         return progress
 
+    @property
+    def _commit_records(self) -> int:
+        return min(self._parts.commit_records, self._parts.wiring.buffers.inputs)
+
     def due(self, now_s: float) -> bool:
         """Whether a commit should begin; `now_s` is monotonic."""
         if not self._running or self._committing.locked() or self.task.retaking:
             return False
-        if self._flush_now or self._taken >= self._parts.commit_records:
+        if self._flush_now or self._taken >= self._commit_records:
             return True
         return self._taken > 0 and now_s >= self._committed_at + self._parts.commit_interval_s
 
@@ -275,12 +282,15 @@ class Partition:
         `open`. No transaction is left open.
 
         Raises:
-            FencedError, UnresolvedError: the last commit failed; another owner takes its inputs.
+            FencedError, UnresolvedError: the last commit, or the one that was under way, failed;
+                another owner takes its inputs.
         """
         running, self._running = self._running, False
         try:
             if commit and running:
                 await self.commit(now_s)
+                if not self._trusted:
+                    raise UnresolvedError("the commit that was under way failed")
         finally:
             self._trusted = self._trusted and not self._taken
             self._unresolved = None

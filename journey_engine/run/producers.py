@@ -196,7 +196,7 @@ class TransactionalProducer:
 
     def __init__(self, settings: Settings, partition: int) -> None:
         self._settings = settings
-        self._id = f"{settings.app_id}-{partition}"
+        self._id = f"{settings.group}-{partition}"
         self._producer: AIOKafkaProducer | None = None
         self._open = False
 
@@ -236,7 +236,7 @@ class TransactionalProducer:
         """As in `Producer`."""
         wanted = {TopicPartition(*place): offset for place, offset in offsets.items()}
         async with self._resolving("offsets"):
-            await self._connected().send_offsets_to_transaction(wanted, self._settings.app_id)
+            await self._connected().send_offsets_to_transaction(wanted, self._settings.group)
 
     async def commit(self) -> None:
         """As in `Producer`."""

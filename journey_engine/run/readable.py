@@ -12,7 +12,7 @@ from journey_engine.encode.deadletter import PREFIX
 from journey_engine.encode.ledger import decode_ledger
 from journey_engine.encode.outgoing import iso_utc
 from journey_engine.encode.position import POSITION_KEY, decode_position
-from journey_engine.encode.state import StateError, decode_state
+from journey_engine.encode.state import StateError, decode_any_state
 from journey_engine.schemas import Schemas
 
 
@@ -57,7 +57,7 @@ def _value(record: Record, schemas: Schemas) -> dict[str, Any]:
 
 def _state(value: bytes) -> dict[str, Any]:
     try:
-        return {"state": msgspec.to_builtins(decode_state(value))}
+        return {"state": msgspec.to_builtins(decode_any_state(value))}
     except StateError:
         return _opaque(value)
 

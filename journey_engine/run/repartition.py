@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import OffsetOutOfRangeError
 
+from journey_engine.decide.message import PARTITION
 from journey_engine.decode.partition import partition_of
 from journey_engine.define.topics import Topics
 from journey_engine.encode.ledger import decode_ledger
@@ -46,6 +47,8 @@ BATCH = 5_000
 FIRST_FLUSH = 1
 FOLDER = "repartition"
 """Below `data_dir`: both apps' states while they are moved."""
+
+_PARTITION = PARTITION.encode()
 
 Show = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done and of how much (0: not known)."""
@@ -118,8 +121,10 @@ async def repartition(old: App, new: App, show: Show) -> Moved:
         await _check_all_read(old, standing)
         await _check_ledger(old, standing)
         count = sum(1 for store in sources.values() for _ in store.states())
-        states = (state for store in sources.values() for state in store.states())
-        sums = await _write(new, states, count, show)
+        everything = (state for store in sources.values() for state in store.states())
+        states = (state for state in everything if state[0] != PARTITION)
+        said = [data for store in sources.values() if (data := store.get(PARTITION)) is not None]
+        sums = await _write(new, states, said[0] if said else None, count, show)
         await _check_nobody(old, new)  # one that was only paused comes back
         await _begin(new, _positions(old, new, standing))
         await _restored(new, found, "checking", show)
@@ -176,7 +181,7 @@ def _stores(app: App, partitions: int) -> Iterator[Mapping[int, Store]]:
     """Stores for a move alone: the workers' own may be in use, or on other machines."""
     folder = app.settings.data_dir / FOLDER
     place = {"store": StoreKind.DISK, "data_dir": folder}
-    shutil.rmtree(folder / app.settings.app_id, ignore_errors=True)
+    shutil.rmtree(folder / app.settings.group, ignore_errors=True)
     stores = Stores(app.settings.model_copy(update=place))
     opened: dict[int, Store] = {}
     try:
@@ -186,7 +191,7 @@ def _stores(app: App, partitions: int) -> Iterator[Mapping[int, Store]]:
     finally:
         for store in opened.values():
             store.close()
-        shutil.rmtree(folder / app.settings.app_id, ignore_errors=True)
+        shutil.rmtree(folder / app.settings.group, ignore_errors=True)
 
 
 async def _restored(app: App, stores: Mapping[int, Store], doing: str, show: Show) -> None:
@@ -298,8 +303,9 @@ async def _output(app: App) -> AsyncIterator[Output]:
 
 
 async def _write(
-    new: App, states: Iterator[tuple[str, bytes]], count: int, show: Show
+    new: App, states: Iterator[tuple[str, bytes]], said: bytes | None, count: int, show: Show
 ) -> list[Sum]:
+    """`said` is what operators told every partition: the new ones are told, too."""
     topic, partitions = new.names.changelog, new.topics.partitions
     sums = [Sum() for _ in range(partitions)]
     async with _output(new) as output:
@@ -311,6 +317,10 @@ async def _write(
                 await output.write(topic, partition, messages)
             done += len(chunk)
             show("writing", done, count)
+        if said is not None:
+            for partition in range(partitions):
+                await output.write(topic, partition, [Message(_PARTITION, said)])
+                sums[partition] = sums[partition].with_state(_PARTITION, said)
     return sums
 
 

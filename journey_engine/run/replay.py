@@ -2,6 +2,11 @@
 
 Outputs come ordered by (time logged, partition, order in the partition), whatever the log's size,
 and are handed on as soon as no partition can bring an earlier one.
+
+Where partitions may exchange messages, all of them are driven in one order, by (time, partition),
+one input or timer after the other: what one says to another is there before anything later
+happens. However the log is cut into batches, nothing is done before the time up to which every
+partition knows its input.
 """
 
 from collections import defaultdict
@@ -11,20 +16,30 @@ from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
+from journey_engine.decide.message import Message
 from journey_engine.decode.decode import VALUE_BYTES_MAX, Reader
+from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
 from journey_engine.define.plan import Plan
+from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.run.clock import StreamClock
+from journey_engine.run.deciding import Observer
 from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.outbox import Output, logged_at
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.summary import Summary
-from journey_engine.run.task import Observer, PartitionTask
+from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
 
+INBOX = "!inbox"
+"""Before every topic: what was said at a time comes before what is read at that time."""
 BATCH = 5_000
 """Records fed between two steps."""
+
+
+class ExchangedError(Exception):
+    """A partition had something to say to one that this run does not have."""
 
 
 class Logged(NamedTuple):
@@ -50,12 +65,15 @@ class Replay:
         value_bytes_max: int = VALUE_BYTES_MAX,
         only: frozenset[int] | None = None,
     ) -> None:
-        """`only` names the partitions that this run takes; None: all of them."""
+        """`only` names the partitions that this run takes; None: all of them. With it `outputs`
+        raises `ExchangedError` where partitions exchange messages.
+        """
+        self._conducted = plan.exchanges and only is None
         wiring = Wiring(
             plan=plan,
             reader=Reader(schemas, plan.fields, value_bytes_max),
             inputs=tuple(inputs),
-            inbox=None,
+            inbox=INBOX if self._conducted else None,
             partitions=partitions,
         )
         self.summary = Summary()
@@ -66,6 +84,7 @@ class Replay:
         }
         self._waiting: dict[int, list[Logged]] = {partition: [] for partition in self._tasks}
         self._sequences = dict.fromkeys(self._tasks, 0)
+        self._said = dict.fromkeys(self._tasks, 0)
 
     def outputs(self, records: Iterable[Record]) -> Iterator[Logged]:
         """Take the records of a log as `decode.log.route` yields them, marks among them."""
@@ -73,9 +92,16 @@ class Replay:
         with collected_rarely():
             while batch := list(islice(rest, BATCH)):
                 self._feed(batch)
-                for task in self._tasks.values():
-                    self._run(task)
-                yield from self._released(min(task.reached() for task in self._tasks.values()))
+                if self._conducted:
+                    known = min(task.lowest_tail() for task in self._tasks.values())
+                    self._conduct(known)
+                    yield from self._released(known)
+                else:
+                    for task in self._tasks.values():
+                        self._run(task)
+                    yield from self._released(min(task.reached() for task in self._tasks.values()))
+            if self._conducted:
+                self._conduct(None)
             yield from self._released(None)
 
     def _feed(self, batch: list[Record]) -> None:
@@ -89,16 +115,48 @@ class Replay:
 
     def _run(self, task: PartitionTask) -> None:
         while any(task.step(0, BATCH)[:2]):
-            flush = task.take_flush()
-            if flush is None:
-                continue
-            task.confirm(flush, flush.number)
-            self.summary.add(flush.statistics)
-            waiting = self._waiting[task.partition]
-            for output in flush.outputs:
-                sequence = self._sequences[task.partition]
-                self._sequences[task.partition] = sequence + 1
-                waiting.append(Logged(logged_at(output), task.partition, sequence, output))
+            self._flush(task)
+
+    def _conduct(self, before: int | None) -> None:
+        """Do all that happens before that time, in one order over all partitions."""
+        ahead = {partition: task.next_at() for partition, task in self._tasks.items()}
+        while ready := [(at, one) for one, at in ahead.items() if at is not None]:
+            at, partition = min(ready)
+            if before is not None and at >= before:
+                break
+            task = self._tasks[partition]
+            if task.step(0, 1).flush_now or task.told:
+                for other in self._flush(task):
+                    ahead[other] = self._tasks[other].next_at()
+            ahead[partition] = task.next_at()
+        for task in self._tasks.values():
+            self._flush(task)
+
+    def _flush(self, task: PartitionTask) -> frozenset[int]:
+        """Take the outputs, deliver the messages; the partitions that got some."""
+        flush = task.take_flush()
+        if flush is None:
+            return frozenset()
+        task.confirm(flush, flush.number)
+        self.summary.add(flush.statistics)
+        waiting = self._waiting[task.partition]
+        for output in flush.outputs:
+            sequence = self._sequences[task.partition]
+            self._sequences[task.partition] = sequence + 1
+            waiting.append(Logged(logged_at(output), task.partition, sequence, output))
+        if flush.messages and not self._conducted:
+            raise ExchangedError
+        return frozenset(self._deliver(message) for message in flush.messages)
+
+    def _deliver(self, message: Message) -> int:
+        key = key_of(message.target)
+        partition = partition_of(key, len(self._tasks))
+        offset = self._said[partition]
+        self._said[partition] = offset + 1
+        value = encode_message(message)
+        record = Record(INBOX, partition, offset, message.at, key, value, HEADERS)
+        self._tasks[partition].feed(INBOX, [record])
+        return partition
 
     def _released(self, before: int | None) -> Iterator[Logged]:
         """Outputs logged before that time, of all partitions in one order."""

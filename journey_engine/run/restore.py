@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
+from journey_engine.run.memory import restore_bytes
 from journey_engine.run.naming import Names
 from journey_engine.run.producing import ShowRemaining, Sink, UnresolvedError
 from journey_engine.run.restoration import RestorationError
@@ -31,6 +32,7 @@ _POLL_MS = 200
 _FOLLOWED_AT_ONCE = 500
 """Records of a copy applied in a row while this process works on other partitions."""
 _FETCH_BYTES = 8 * 1024 * 1024
+"""Of one partition at a time."""
 _UNKNOWN = -1
 """In place of an end that no fetch has shown yet."""
 
@@ -176,13 +178,15 @@ async def _not_the_same(
 
 @asynccontextmanager
 async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    most = restore_bytes(settings.memory_mib)
     consumer = AIOKafkaConsumer(
         **settings.clients(),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
-        max_partition_fetch_bytes=_FETCH_BYTES,
+        fetch_max_bytes=most,
+        max_partition_fetch_bytes=min(_FETCH_BYTES, most),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
     )
     try:

@@ -67,18 +67,14 @@ class Database:
 
     def __init__(self, path: Path, memory: RocksMemory) -> None:
         self._path = path
-        self._memory = memory
-        self._open()
-
-    def _open(self) -> None:
-        if (self._path / DAMAGED).exists():
-            raise DamagedError(f"the store {self._path} was found damaged before")
-        self._path.mkdir(parents=True, exist_ok=True)
-        options = _options(self._memory)
+        if (path / DAMAGED).exists():
+            raise DamagedError(f"the store {path} was found damaged before")
+        path.mkdir(parents=True, exist_ok=True)
+        options = _options(memory)
         try:
-            self._db = Rdict(str(self._path), options, column_families={TIMERS: options})
+            self._db = Rdict(str(path), options, column_families={TIMERS: options})
         except Exception as error:  # rocksdict raises nothing narrower
-            raise _refusal(self._path, error) from error
+            raise _refusal(path, error) from error
         self._timers = self._db.get_column_family(TIMERS)
         self._timer_family = self._db.get_column_family_handle(TIMERS)
 
@@ -183,11 +179,22 @@ class Database:
             raise self._failure(error) from error
         return found
 
-    def wipe(self) -> None:
-        """Begin with an empty directory."""
-        self.close()
-        discard(self._path)
-        self._open()
+    def keys(self, after: str, before: str, count: int) -> Sequence[str]:
+        """The keys of states between the two, in order, at most so many."""
+        found: list[str] = []
+        try:
+            cursor = self._db.iter()
+            cursor.seek(after.encode() + b"\0")
+            while len(found) < count and cursor.valid():
+                key = cast("bytes", cursor.key()).decode()
+                if key >= before:
+                    break
+                found.append(key)
+                cursor.next()
+            cursor.status()
+        except Exception as error:
+            raise self._failure(error) from error
+        return found
 
     def close(self) -> None:
         """Let go of the directory, which any handle left would keep locked.
@@ -226,13 +233,13 @@ class DiskStore:
             if key != POSITION_KEY_BYTES
         )
 
+    def keys(self, after: str, before: str, count: int) -> Sequence[str]:
+        """As in `Store`."""
+        return self._database.keys(after, before, count)
+
     def timers(self, unwritten: Unwritten) -> Timers:
         """As in `Store`; nothing is read before the first is asked for."""
         return StoredTimers(self._database.due, unwritten)
-
-    def wipe(self) -> None:
-        """As in `Store`."""
-        self._database.wipe()
 
     def close(self) -> None:
         """As in `Store`."""
@@ -258,11 +265,6 @@ class SnapshotStore(MemoryStore):
         """As in `Store`."""
         self._database.write(changes, changelog_offset, timers=False)
         super().write(changes, changelog_offset)
-
-    def wipe(self) -> None:
-        """As in `Store`."""
-        self._database.wipe()
-        super().wipe()
 
     def close(self) -> None:
         """As in `Store`."""

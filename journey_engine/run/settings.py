@@ -41,6 +41,13 @@ class StoreKind(StrEnum):
     VOLATILE = "volatile"
 
 
+class Source(StrEnum):
+    """Where a worker's definitions come from: its folder, or the topic of definitions (V2)."""
+
+    FILES = "files"
+    TOPIC = "topic"
+
+
 class Guarantee(StrEnum):
     """What a `read_committed` consumer of the outputs may count on (D3)."""
 
@@ -71,7 +78,7 @@ class Settings(BaseSettings):
     )
 
     app_id: str = Field("journey-engine", pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    """The consumer group's name, and the first part of changelog, inbox and ledger."""
+    """Names changelog, inbox and ledger, and with the prefix before it the `group`."""
     brokers: Annotated[tuple[str, ...], NoDecode] = ("localhost:9092",)
     topic_prefix: str = Field("", pattern=r"^[a-z0-9._-]*$")
     group_instance_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
@@ -83,13 +90,13 @@ class Settings(BaseSettings):
     """How many other workers keep a copy of each partition's state, to take it over at once."""
     topologies: Path = Path("topologies")
     schemas: Path = Path("schemas")
+    definitions: Source = Source.FILES
+    """With `topic`, of `topologies` only `topics.yaml` is read."""
 
     clock: ClockKind = ClockKind.WALL
     store: StoreKind = StoreKind.MEMORY
-    store_memory_mib: int = Field(256, ge=16)
-    """What RocksDB may take for all partitions of this process: blocks read, writes not on disk."""
-    cached_states: int = Field(10_000, ge=0)
-    """Decoded states that each partition keeps; one takes about 3 KB."""
+    memory_mib: int = Field(2048, ge=256)
+    """What this process may take in all, the states of the store `memory` alone left out."""
     data_dir: Path = Path("var/worker")
 
     web_host: str = "127.0.0.1"
@@ -103,14 +110,16 @@ class Settings(BaseSettings):
     many more the partition waits for the commit under way. The ledger record must fit into a batch:
     an input takes 3 to 8 bytes of it, 30 at the very most.
     """
+    erasure_key: SecretStr | None = None
+    """Keys the hash of a customer's id that stays as the proof of an erasure (rule M4). The same
+    for all workers, as long as proofs are to be told; without it everybody can compute the hash.
+    """
     guarantee: Guarantee = Guarantee.AUTO
     transaction_timeout_s: float = Field(20.0, ge=1, le=900)
     """After it the broker aborts a transaction whose worker is gone; until then its outputs hold up
     `read_committed` readers, unless another worker takes the partition over.
     """
     merge_idle_ms: int = Field(100, ge=0, le=60_000)
-    buffer_records: int = Field(2_000, ge=100)
-    """Inputs of one topic's partition that are kept; above it the partition is paused."""
     fetch_max_wait_ms: int = Field(50, ge=1, le=5_000)
     max_poll_records: int = Field(2_000, ge=1)
     session_timeout_s: float = Field(6.0, ge=1)
@@ -182,6 +191,13 @@ class Settings(BaseSettings):
         """Order the sources, the strongest first."""
         yaml = YamlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, file_secret_settings, yaml
+
+    @property
+    def group(self) -> str:
+        """The consumer group, the first part of the transactional ids, the stores' folder: app id
+        and prefix, so that two deployments of one app on one broker have nothing in common.
+        """
+        return self.topic_prefix + self.app_id
 
     def security(self) -> Security:
         """The client's security, with certificates read now.

@@ -5,7 +5,8 @@ offset that it brings the store to, and is all or nothing (D3). State keys are `
 `POSITION_KEY` is the partition's reserved key.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from journey_engine.encode import position
@@ -38,12 +39,12 @@ class Store(Protocol):
         """Every state; the position record is not among them."""
         ...
 
-    def timers(self, unwritten: Unwritten) -> Timers:
-        """The timers of all that the store holds now; `unwritten` is what is decided beyond it."""
+    def keys(self, after: str, before: str, count: int) -> Sequence[str]:
+        """The keys between the two, in order, at most so many."""
         ...
 
-    def wipe(self) -> None:
-        """Forget everything, the changelog offset too."""
+    def timers(self, unwritten: Unwritten) -> Timers:
+        """The timers of all that the store holds now; `unwritten` is what is decided beyond it."""
         ...
 
     def close(self) -> None:
@@ -56,6 +57,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
+        self._sorted: list[str] | None = None
+        """The keys, while somebody walks over them; those deleted meanwhile are among them."""
         self._offset: int | None = None
 
     def get(self, key: str) -> bytes | None:
@@ -68,8 +71,16 @@ class MemoryStore:
             if value is None:
                 self._values.pop(key, None)
             else:
+                if self._sorted is not None and key not in self._values:
+                    self._file(self._sorted, key)
                 self._values[key] = value
         self._offset = changelog_offset
+
+    @staticmethod
+    def _file(ordered: list[str], key: str) -> None:
+        place = bisect_left(ordered, key)
+        if ordered[place : place + 1] != [key]:
+            ordered.insert(place, key)
 
     def changelog_offset(self) -> int | None:
         """As in `Store`."""
@@ -79,14 +90,24 @@ class MemoryStore:
         """As in `Store`."""
         return (item for item in self._values.items() if item[0] != POSITION_KEY)
 
+    def keys(self, after: str, before: str, count: int) -> Sequence[str]:
+        """As in `Store`; sorted once for a walk from key to key."""
+        ordered = self._sorted
+        if ordered is None:
+            ordered = self._sorted = sorted(self._values)
+        found: list[str] = []
+        place = bisect_right(ordered, after)
+        while len(found) < count and place < len(ordered) and ordered[place] < before:
+            if ordered[place] in self._values:
+                found.append(ordered[place])
+            place += 1
+        if len(found) < count:
+            self._sorted = None
+        return found
+
     def timers(self, unwritten: Unwritten) -> Timers:  # noqa: ARG002 - all in memory, all set
         """As in `Store`; found by one look at all states' headers."""
         return TimerIndex.of((key, header_due(data)) for key, data in self.states())
-
-    def wipe(self) -> None:
-        """As in `Store`."""
-        self._values.clear()
-        self._offset = None
 
     def close(self) -> None:
         """As in `Store`."""

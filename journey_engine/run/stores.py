@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from journey_engine.run.clock import wall_ms
+from journey_engine.run.memory import store_mib
 from journey_engine.run.settings import Settings, StoreKind
 from journey_engine.run.store import MemoryStore, Store, StoreError
 from journey_engine.run.topics import TOMBSTONES_KEPT_MS
@@ -22,7 +23,7 @@ INSTALL = "pip install 'journey-engine[rocksdb]'"
 
 
 class Stores:
-    """Opens the stores of one process, which share `store_memory_mib`.
+    """Opens the stores of one process, which share RocksDB's part of `memory_mib`.
 
     Raises `StoreError` where the settings want a disk and RocksDB is not installed.
     """
@@ -40,7 +41,7 @@ class Stores:
             return
         from journey_engine.run import rocks  # noqa: PLC0415 - an extra
 
-        self._memory = rocks.RocksMemory(settings.store_memory_mib)
+        self._memory = rocks.RocksMemory(store_mib(settings.memory_mib))
 
     def open(self, partition: int) -> Store:
         """The partition's store; one that is damaged or too old to be used is empty.
@@ -53,7 +54,7 @@ class Stores:
         from journey_engine.run import rocks  # noqa: PLC0415 - an extra
 
         settings = self._settings
-        path = settings.data_dir / settings.app_id / settings.store / str(partition)
+        path = settings.data_dir / settings.group / settings.store / str(partition)
         used = rocks.last_used_ms(path)
         if used is not None and self._now_ms() - used > TOMBSTONES_KEPT_MS:
             log.warning("store_discarded", path=str(path), reason="unused for too long")

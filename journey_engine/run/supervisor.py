@@ -21,6 +21,7 @@ from journey_engine.run.settings import Settings, environment
 
 LINE_BYTES = 1024 * 1024
 """Of a longer line of a worker only the end is passed on."""
+PORT_MAX = 65535
 ENDED_WELL = (0, -signal.SIGTERM)
 """Exit codes after a SIGTERM; the second: it came before the worker had begun, or after its end."""
 
@@ -77,12 +78,19 @@ def require_ports(settings: Settings, processes: int) -> None:
 
 
 def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError):
-            return False
+    if port > PORT_MAX:  # getaddrinfo would take another one for it
+        return False
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:  # as asyncio does, or `::` would take IPv4 along
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError:
+        return False
     return True
 
 

@@ -12,48 +12,34 @@ and at start `restore`, `restored` and, where the ledger is ahead of the positio
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
-from journey_engine.decide.event import Event, Input, TimersDue, state_key
-from journey_engine.decide.state import EMPTY, STATE_BYTES_MAX, next_due
-from journey_engine.decode.decode import Mark, NeedSchema, Rejected, Skipped, decode
-from journey_engine.decode.partition import partition_of
+from journey_engine.decide.message import Message
+from journey_engine.decode.decode import Mark
 from journey_engine.decode.record import Record
-from journey_engine.encode.deadletter import Failure
 from journey_engine.encode.ledger import LedgerEntry, Run, Tick
 from journey_engine.encode.position import Position, decode_position, encode_position
-from journey_engine.errors import DeadLetterCode
 from journey_engine.run.clock import Clock
+from journey_engine.run.contents import read_inbox, read_input
+from journey_engine.run.deciding import Deciding, Observer
 from journey_engine.run.ledger import Notes, Prescription
 from journey_engine.run.merge import (
     NEVER,
+    Content,
     Fetched,
     Item,
     Merge,
     size,
 )
-from journey_engine.run.outbox import (
-    DeadLetter,
-    Flush,
-    Forward,
-    Output,
-    Statistics,
-    unforwarded,
-)
+from journey_engine.run.outbox import Flush, Gathered
 from journey_engine.run.restoration import Restoration
 from journey_engine.run.states import States
 from journey_engine.run.store import POSITION_KEY, Store
 from journey_engine.run.wiring import Wiring
 
-SKIPPED = "SKIPPED"
 TURN = 64
 """With the wall clock: so many timers, then so many events, while there are both."""
-
-Observer = Callable[[Input, int, Decision], None]
-"""Is shown each input, its `now` and its decision."""
 
 
 class Progress(NamedTuple):
@@ -86,9 +72,9 @@ class PartitionTask:
         inbox = () if wiring.inbox is None else (wiring.inbox,)
         self._wiring = wiring
         self._store = store
-        self._observer = observer
         self._merge = Merge(wiring.inputs, inbox, wiring.buffers)
-        self._states = States(store, wiring.cached_states)
+        self._states = States(store, wiring.states)
+        self._deciding = Deciding(partition, wiring, self._states, clock, observer)
         self._restoration = Restoration(store)
         self._position: Position | None = None
         self._in_flight: Flush | None = None
@@ -105,6 +91,11 @@ class PartitionTask:
         return self._position
 
     @property
+    def plan_hash(self) -> str:
+        """That of the definitions in force."""
+        return self._deciding.plan_hash
+
+    @property
     def retaking(self) -> bool:
         """Whether a prescribed run is under way: flushed half, it would be another run."""
         return self._prescription is not None
@@ -116,6 +107,27 @@ class PartitionTask:
     def reached(self) -> int:
         """Nothing that an input yet to be fed brings about is logged before this time."""
         return max(self.clock.now, self._merge.lowest_bound())
+
+    def lowest_tail(self) -> int:
+        """No input yet to be fed has an earlier time (`stream`)."""
+        return self._merge.lowest_tail()
+
+    def next_at(self) -> int | None:
+        """The time of what a step would do next; None: nothing (`stream`)."""
+        item = self.clock.ready(self._merge, 0)
+        timers = self._states.timers
+        entry = timers.pop(self.clock.limit(self._merge, item, 0))
+        if entry is not None:
+            timers.set(entry[1], entry[0])
+            return entry[0]
+        if item is None:
+            return None
+        return NEVER if isinstance(item.content, Mark) else item.time
+
+    @property
+    def told(self) -> bool:
+        """Whether messages for other partitions wait for a flush."""
+        return bool(self._deciding.gathered.messages)
 
     def full(self) -> frozenset[str]:
         """The topics whose fetch must pause."""
@@ -130,7 +142,7 @@ class PartitionTask:
 
     def pending(self) -> int:
         """Changed states and outputs that wait for a flush."""
-        return self._states.changed() + len(self._outputs)
+        return self._states.changed() + len(self._deciding.gathered.outputs)
 
     def feed(
         self,
@@ -171,6 +183,8 @@ class PartitionTask:
         taken = fired = 0
         while taken + fired < budget and not self._flush_now:
             item = self.clock.ready(self._merge, wall_now)
+            if item is not None and not self._deciding.ready(item):
+                break
             limit = self.clock.limit(self._merge, item, wall_now)
             self._turn = (self._turn + 1) % (2 * TURN)
             if (item is None or self.clock.timers_first or self._turn < TURN) and self._fire(limit):
@@ -200,6 +214,8 @@ class PartitionTask:
             if not items:
                 break
             item = items[0]
+            if not self._deciding.ready(item):
+                break
             prescription.took(item.offset)
             if item.offset <= step.last:
                 self._merge.take(item)
@@ -210,49 +226,38 @@ class PartitionTask:
             self._flush_now = True
         return Progress(taken, fired, self._flush_now)
 
-    def _decode(
-        self, topic: str, record: Fetched
-    ) -> tuple[Event | Skipped | Mark | Rejected, Fetched]:
-        original = unforwarded(record) if topic == self._wiring.inbox else record
-        content = decode(original, self._wiring.reader)
-        if isinstance(content, NeedSchema):
-            message = f"schema id {content.id}: no Schema Registry is configured"
-            return Rejected(DeadLetterCode.SCHEMA_UNKNOWN, message), original
-        return content, original
+    def _decode(self, topic: str, record: Fetched) -> tuple[Content, Fetched]:
+        if topic == self._wiring.inbox:
+            return read_inbox(record, self._deciding.reader)
+        return read_input(record, self._deciding.reader), record
 
     def _take(self, item: Item, now: int) -> None:
         self._notes.took(item, self.clock.noted(now, item))
         self._bytes += size(item.record)
-        if self._bytes >= self._wiring.buffers.bytes and self._prescription is None:
+        if self._bytes >= self._wiring.buffers.flush_bytes and self._prescription is None:
             self._flush_now = True
-        content = item.content
-        if isinstance(content, Event):
-            self._event(item, content, now)
-        elif isinstance(content, Skipped):
-            self._statistics.inputs[content.type, SKIPPED] += 1
-        elif isinstance(content, Mark):
-            self._statistics.marks += 1
-        else:
-            self._statistics.rejected += 1
-            self._dead_letter(item.record, content.code, content.message, "decode", now)
+        if self._deciding.take(item, now):
+            # The definitions changed: what was decoded by the former ones is so no more, and what
+            # was decided by them is a flush of its own.
+            self._decode_again()
+            self._flush_now = True
 
-    def _event(self, item: Item, event: Event, now: int) -> None:
-        key = state_key(event.customer_id, event.anonymous_id)
-        state = self._states.get(key)
-        if state is EMPTY and item.topic != self._wiring.inbox:
-            partition = partition_of(item.record.key, self._wiring.partitions)
-            if partition != self.partition:
-                self._forwards.append(Forward(item.record, partition))
-                self._statistics.forwarded += 1
-                return
-        decision = decide(self._wiring.plan, state, event, now)
-        self._statistics.inputs[event.type, decision.outcome] += 1
-        if decision.rejected is not None:
-            error = decision.rejected
-            self._dead_letter(item.record, error.code, error.message, "decide", now)
-        if decision.state is not state:
-            self._states.put(key, decision.state)
-        self._collect(event, now, decision)
+    def _decode_again(self) -> None:
+        lanes, waiting = self._merge.lanes, {}
+        for topic, lane in lanes.items():
+            waiting[topic] = (list(lane.items), lane.fetched, lane.end, lane.asked_at)
+        self._merge.resume(self._merge.offsets(), self._merge.bounds())
+        for topic, (items, fetched, end, asked_at) in waiting.items():
+            tail = lanes[topic].tail
+            again = []
+            for item in items:
+                content = item.content
+                if topic != self._wiring.inbox or not isinstance(content, Message):
+                    content = read_input(item.record, self._deciding.reader)
+                tail = self.clock.merge_time(tail, item.record, content)
+                again.append(item._replace(time=tail, content=content))
+            self._merge.put(again)
+            self._merge.fetched(topic, fetched or 0, end, asked_at)
 
     def _fire(self, limit: int) -> bool:
         """Fire the timers of the next customer due within the limit, if there is one."""
@@ -261,31 +266,9 @@ class PartitionTask:
             return False
         due, key = entry
         up_to, now = self.clock.firing(due)
-        state = self._states.get(key)
-        anonymous = key.startswith("a:")
-        timers = TimersDue(None if anonymous else key[2:], key[2:] if anonymous else None, up_to)
-        decision = decide(self._wiring.plan, state, timers, now)
-        left = next_due(decision.state)
-        if left is not None and left <= up_to:
-            raise RuntimeError(f"timers due at {left} did not fire up to {up_to}")
         self._notes.fired(self.clock.noted_tick(now))
-        self._states.put(key, decision.state)
-        self._collect(timers, now, decision)
+        self._deciding.fire(key, up_to, now)
         return True
-
-    def _collect(self, taken: Input, now: int, decision: Decision) -> None:
-        if self._observer is not None:
-            self._observer(taken, now, decision)
-        self._outputs += decision.commands
-        self._outputs += decision.transitions
-        self._outputs += decision.sends
-        self._statistics.count(decision, self.clock.fired_at(now))
-
-    def _dead_letter(
-        self, record: Fetched, code: DeadLetterCode, message: str, stage: str, now: int
-    ) -> None:
-        self._statistics.dead_letters[code] += 1
-        self._outputs.append(DeadLetter(record, Failure(code, message, stage, max(now, 0))))
 
     def take_flush(self) -> Flush | None:
         """All that was done since the last flush; None where there is nothing, or where a
@@ -302,24 +285,23 @@ class PartitionTask:
             self._flush_now = False
             return None
         number = 1 if self._position is None else self._position.flush + 1
-        plan_hash = self._wiring.plan.hash
         changes = self._states.take()
-        oversized = sum(len(data) > STATE_BYTES_MAX for data in changes.values() if data)
-        self._statistics.oversized_states += oversized
+        self._deciding.gathered.statistics.wrote(changes)
         position = Position(
             next_offsets=self._merge.offsets(),
-            plan_hash=plan_hash,
+            plan_hash=self._deciding.plan_hash,
             clock=self.clock.now,
             flush=number,
             merge_times=self._merge.bounds(),
         )
         self._in_flight = Flush(
-            LedgerEntry(plan_hash, number, self._notes.take()),
-            self._outputs,
-            self._forwards,
+            LedgerEntry(self._begun_with, number, self._notes.take()),
+            self._deciding.gathered.outputs,
+            self._deciding.gathered.forwards,
+            self._deciding.gathered.messages,
             changes,
             position,
-            self._statistics,
+            self._deciding.gathered.statistics,
         )
         self._begin()
         return self._in_flight
@@ -333,9 +315,8 @@ class PartitionTask:
 
     def _begin(self) -> None:
         self._notes = Notes()
-        self._outputs: list[Output] = []
-        self._forwards: list[Forward] = []
-        self._statistics = Statistics()
+        self._deciding.gathered = Gathered()
+        self._begun_with = self._deciding.plan_hash
         self._bytes = 0
         self._flush_now = False
 
@@ -350,6 +331,8 @@ class PartitionTask:
         self._states.load()
         data = self._store.get(POSITION_KEY)
         self._position = None if data is None else decode_position(data)
+        self._deciding.load(None if self._position is None else self._position.plan_hash)
+        self._begun_with = self._deciding.plan_hash
         self._in_flight = self._prescription = None
         if self._position is None:
             self.clock.resume(NEVER)

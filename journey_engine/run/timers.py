@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 HOUR_MS = 3_600_000
-WINDOW = 10_000
+WINDOW = 2_000
 """Entries that `StoredTimers` reads at a time."""
 
 Entry = tuple[int, str]

@@ -83,9 +83,17 @@ async def create_topics(settings: Settings, topics: Topics) -> list[str]:
         BrokerAbsentError: no broker answers.
         TopicsError: the broker refuses one.
     """
+    return await _create(settings, _named(settings, topics))
+
+
+async def create_topic(settings: Settings, spec: TopicSpec) -> bool:
+    """Make one topic; whether it was missing. Raises as `create_topics`."""
+    return bool(await _create(settings, {settings.topic_prefix + spec.name: spec}))
+
+
+async def _create(settings: Settings, wanted: Mapping[str, TopicSpec]) -> list[str]:
     async with _admin(settings) as admin:
         present = set(await admin.list_topics())
-        wanted = _named(settings, topics)
         new = [_new(name, spec) for name, spec in wanted.items() if name not in present]
         if not new:
             return []
@@ -182,7 +190,7 @@ async def members(settings: Settings) -> int:
     async with _admin(settings) as admin, asyncio.timeout(settings.request_timeout_s):
         while True:
             try:
-                answers = await admin.describe_consumer_groups([settings.app_id])
+                answers = await admin.describe_consumer_groups([settings.group])
             except GroupCoordinatorNotAvailableError:  # a new broker makes its groups' topic first
                 await asyncio.sleep(0.2)
                 continue

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from faust.types import TP
 
 from journey_engine.run.app import whole_partitions
 from journey_engine.run.clock import wall_ms
 from journey_engine.run.partition import Partition, Parts, open_together
+from journey_engine.run.positions import Positions
 from journey_engine.run.producing import FencedError, UnresolvedError
 from journey_engine.run.standby import Standbys
 from journey_engine.run.together import together
@@ -38,10 +39,6 @@ Offsets = dict[tuple[str, int], int]
 """By topic and partition the group's next offset."""
 
 
-class PositionError(Exception):
-    """A topic is not the one that was read before; the message says what to do."""
-
-
 class Worker:
     """Drives the partitions that the group gave to this process.
 
@@ -55,6 +52,7 @@ class Worker:
         self._kept: dict[int, Partition] = {}
         """Those that run, warm ones that may come back, and copies of others' partitions."""
         self._running: dict[int, Partition] = {}
+        self._positions = Positions(self._metrics)
         self._standbys = Standbys(parts.seams.changelogs, self._metrics)
         self._work: dict[int, asyncio.Task[None]] = {}
         """By partition the commit or the recovery under way."""
@@ -65,7 +63,6 @@ class Worker:
         self._assignment = 0
         self._stopping = False
         self._paused: set[TP] = set()
-        self._from: dict[TP, int] = {}
         self._taken = False
         self._lacking: dict[int, list[str]] = {}
         self._asked_anew = False
@@ -119,6 +116,7 @@ class Worker:
                 await self._kept.pop(number).close()
             for number in (numbers | standing_by) - self._kept.keys():
                 self._kept[number] = Partition(number, self._parts)
+            self._divide_memory(len(numbers | standing_by))
             opened = {number: self._kept[number] for number in sorted(numbers)}
             if not await self._open(opened, assignment):
                 return None
@@ -128,13 +126,13 @@ class Worker:
             async with self._lock:
                 if assignment != self._assignment:
                     return None
-                self._from = {tp: self._reachable(opened, tp, first[tp]) for tp in inputs}
+                begin = {tp: self._begin_at(opened[tp.partition], tp, first) for tp in inputs}
                 for partition in opened.values():
                     partition.run()
                 self._running = opened
                 self._taken = True
         self._metrics.running(len(opened))
-        return self._from
+        return begin
 
     async def _open(self, partitions: Mapping[int, Partition], assignment: int) -> bool:
         """Whether they are open; not once they were let go: it would fence those who have them."""
@@ -155,33 +153,21 @@ class Worker:
         log.info("partitions_opened", partitions=sorted(partitions), seconds=seconds)
         return True
 
-    def _reachable(self, partitions: Mapping[int, Partition], tp: TP, first: int) -> int:
-        """Where to go on: at the position, or at `first` where retention has passed it."""
-        position = partitions[tp.partition].positions().get(tp.topic)
-        if position is not None and position < first:
-            lost = first - position
-            self._metrics.lost.labels(tp.topic).inc(lost)
+    def _divide_memory(self, partitions: int) -> None:
+        memory = self._parts.memory
+        needed = None if memory is None else memory.divide(partitions)
+        if needed is not None:
             log.error(
-                "records_lost",
-                topic=tp.topic,
-                partition=tp.partition,
-                position=position,
-                first_offset=first,
-                lost=lost,
-                hint="retention deleted them unread: the worker was away for longer than that",
+                "memory_too_small",
+                partitions=partitions,
+                needed_mib=needed,
+                hint=f"the process may take more than memory_mib: set it to {needed} or more, or "
+                "start more workers",
             )
-        return max(position or 0, first)
 
-    def _check_end(self, tp: TP, end: "End") -> None:
-        """Refuse a topic that ends before our position: aiokafka begins anew there, and what then
-        comes in would be passed over as known.
-        """
-        if end.position < self._from.get(tp, 0):
-            raise PositionError(
-                f"{tp.topic}, partition {tp.partition}, ends before offset {self._from[tp]}, where "
-                "this app stands. Was the topic deleted and made anew? Then delete the app's "
-                "changelog and ledger too, or give it another app_id."
-            )
+    def _begin_at(self, partition: Partition, tp: TP, first: Mapping[TP, int]) -> int:
+        position = partition.positions().get(tp.topic)
+        return self._positions.reachable(tp, position, first[tp])
 
     async def release(self, *, flush: bool = True) -> None:
         """Let all partitions go, after a last commit unless they are somebody else's already.
@@ -195,7 +181,7 @@ class Worker:
             self._taken = False
             running, self._running = self._running, {}
             work, self._work = self._work, {}
-            self._paused, self._from, self._recovered = set(), {}, []
+            self._paused, self._recovered = set(), []
             self._fenced.clear()
             self._noted.clear()
             self._metrics.running(0)
@@ -219,11 +205,16 @@ class Worker:
                 await partition.release(now, commit=commit)
         except (FencedError, UnresolvedError, TimeoutError) as error:
             log.warning("last_commit_failed", partition=partition.number, reason=repr(error))
-            if not partition.transactional:
-                raise
+            if self._stopping or not partition.transactional:
+                raise  # of a stop the exit code must tell
 
     async def finish(self, *, flush: bool) -> None:
-        """Stop the loop and close everything, after last commits where they are wanted."""
+        """Stop the loop and close everything, after last commits where they are wanted.
+
+        Raises:
+            FencedError, UnresolvedError, TimeoutError: one failed; the next owner takes its inputs.
+            StoreError: a store could not be written.
+        """
         self._stopping = True
         try:
             await self.release(flush=flush)
@@ -240,7 +231,11 @@ class Worker:
         busy = False
         while not self._stopping:
             await self._go_on(consumer)
-            records = await consumer.poll(0.0 if busy else TICK_S)
+            try:
+                records = await consumer.poll(0.0 if busy else TICK_S)
+            except OffsetOutOfRangeError as error:
+                await self._pass_gaps(consumer, error.args[0])
+                continue
             async with self._lock:
                 self.beat = time.monotonic()
                 ends = self._feed(consumer, records)
@@ -248,6 +243,23 @@ class Worker:
                 self._begin_commits(consumer)
                 self._record(consumer, ends)
             await asyncio.sleep(0)
+
+    async def _pass_gaps(self, consumer: "BatchConsumer", positions: Mapping[TP, int]) -> None:
+        """Go on behind what retention deleted before it was read.
+
+        Raises:
+            PositionError: a topic ends before our position.
+        """
+        assignment = self._assignment
+        try:
+            first = await consumer.earliest_offsets(*positions)
+        except KafkaError as error:
+            log.warning("first_offsets_not_told", reason=repr(error))
+            return  # the next poll shows the same
+        if assignment != self._assignment:
+            return
+        beyond = self._positions.out_of_range
+        await consumer.seek_wait({tp: beyond(tp, at, first[tp]) for tp, at in positions.items()})
 
     def _feed(
         self, consumer: "BatchConsumer", records: Mapping[TP, list[Any]]
@@ -265,7 +277,6 @@ class Worker:
                     partition.feed(topic, records.get(tp, ()))
                 else:
                     ends[tp] = end
-                    self._check_end(tp, end)
                     partition.feed(
                         topic, records.get(tp, ()), end.stable, end.position, end.asked_at
                     )
@@ -352,12 +363,10 @@ class Worker:
             await consumer.thread.rejoin()
         while self._recovered:  # a release takes the others back
             partition, first = self._recovered.pop()
-            running = {partition.number: partition}
-            sought = {tp: self._reachable(running, tp, at) for tp, at in first.items()}
+            sought = {tp: self._begin_at(partition, tp, first) for tp in first}
             await consumer.seek_wait(sought)
             if self._running.get(partition.number) is not partition:
                 continue
-            self._from |= sought
             paused = self._paused & sought.keys()
             self._paused -= paused
             consumer.resume_partitions(paused)

@@ -1,0 +1,210 @@
+"""What a partition does with an input or a timer in its turn: look up, decide, put away (D2).
+
+No order of things is made here: the task says what comes next, and at what time.
+"""
+
+from collections.abc import Callable
+
+from journey_engine.decide import governing
+from journey_engine.decide.accounts import governed, plan_of
+from journey_engine.decide.decide import decide
+from journey_engine.decide.decision import Decision
+from journey_engine.decide.due import next_due
+from journey_engine.decide.event import Event, state_key
+from journey_engine.decide.governing_state import SWEEP
+from journey_engine.decide.message import (
+    CHANNEL,
+    PARTITION,
+    Forwarded,
+    Input,
+    JourneyOperated,
+    Message,
+    PlanActivated,
+    timers_of,
+)
+from journey_engine.decide.room import decide_room
+from journey_engine.decide.state import EMPTY, State
+from journey_engine.decode.decode import Mark, Reader, Skipped
+from journey_engine.decode.partition import partition_of
+from journey_engine.run.clock import Clock
+from journey_engine.run.merge import Item
+from journey_engine.run.outbox import Gathered
+from journey_engine.run.restoration import RestorationError
+from journey_engine.run.states import States
+from journey_engine.run.wiring import Definition, Wiring
+
+SKIPPED = "SKIPPED"
+_NEVER_DUE = -1
+"""No timer fires up to then: the input is only to bring its customer in line."""
+
+Observer = Callable[[Input, int, Decision], None]
+"""Is shown each input, its `now` and its decision."""
+
+
+class Deciding:
+    """Decides for the states of one partition; `gathered` is what that leaves for others.
+
+    The definitions in force are those of the wiring until others are activated (rule V2).
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        wiring: Wiring,
+        states: States,
+        clock: Clock,
+        observer: Observer | None,
+    ) -> None:
+        self.gathered = Gathered()
+        self._partition = partition
+        self._wiring = wiring
+        self._states = states
+        self._clock = clock
+        self._observer = observer
+        self._put_in_force(Definition(wiring.plan, wiring.reader))
+
+    @property
+    def plan_hash(self) -> str:
+        """That of the definitions in force."""
+        return self._plan.hash
+
+    @property
+    def reader(self) -> Reader:
+        """What decodes events for them."""
+        return self._definition.reader
+
+    def load(self, plan_hash: str | None) -> None:
+        """Go on with the definitions of this hash, and with what operators said.
+
+        Raises:
+            RestorationError: they were never published, or not for the schemas that are here.
+        """
+        wiring = self._wiring
+        found: Definition | None = Definition(wiring.plan, wiring.reader)
+        if wiring.catalogue is not None and plan_hash not in (None, wiring.plan.hash):
+            found = wiring.catalogue.find(str(plan_hash))
+        if found is None:
+            raise RestorationError(
+                f"partition {self._partition} stands on the definitions {plan_hash}, which are not "
+                "in the topic of definitions for the schemas and time zones that this worker has: "
+                "publish them with `journey-engine definitions publish`"
+            )
+        self._put_in_force(found)
+
+    def _put_in_force(self, definition: Definition) -> None:
+        operations = self._states.partition().operations
+        self._definition = definition
+        self._plan = definition.plan
+        if operations:
+            self._plan = governed(self._plan, operations)
+
+    def ready(self, item: Item) -> bool:
+        """Whether the item can be taken; not before the definitions that it activates are known."""
+        content, catalogue = item.content, self._wiring.catalogue
+        if not isinstance(content, PlanActivated) or catalogue is None:
+            return True
+        return catalogue.find(content.plan_hash) is not None
+
+    def take(self, item: Item, now: int) -> bool:
+        """Decide what an item does; whether other definitions are in force from here on."""
+        content, before = item.content, self._definition
+        if isinstance(content, Event):
+            self._event(item, content, now)
+        elif isinstance(content, Message):
+            self._message(item, content, now)
+        elif isinstance(content, Skipped):
+            self.gathered.statistics.inputs[content.type, SKIPPED] += 1
+        elif isinstance(content, Mark):
+            self.gathered.statistics.marks += 1
+        else:
+            self.gathered.statistics.rejected += 1
+            self.gathered.reject(item.record, content.code, content.message, "decode", now)
+        return self._definition is not before
+
+    def _event(self, item: Item, event: Event, now: int) -> None:
+        key = state_key(event.customer_id, event.anonymous_id)
+        state = self._states.get(key)
+        if state is EMPTY and item.topic != self._wiring.inbox:
+            partition = partition_of(item.record.key, self._wiring.partitions)
+            if partition != self._partition:
+                self.gathered.forward(item.record, partition)
+                return
+        decision = decide(self._plan, state, event, now)
+        self.gathered.statistics.inputs[event.type, decision.outcome] += 1
+        self._collect(key, state, event, now, decision)
+        self.gathered.reject_if(decision, item.record, now)
+
+    def _message(self, item: Item, message: Message, now: int) -> None:
+        key, statistics = message.target, self.gathered.statistics
+        statistics.messages[type(message).__name__, "taken"] += 1
+        if key.startswith(CHANNEL):
+            self._room(key, message, now)
+            return
+        if key == PARTITION:
+            self._govern(message, now)
+            return
+        state = self._states.get(key)
+        decision = decide(plan_of(self._plan, key), state, message, now)
+        if isinstance(message, Forwarded):
+            statistics.inputs[message.event.type, decision.outcome] += 1
+        self._collect(key, state, message, now, decision)
+        self.gathered.reject_if(decision, item.record, now)
+
+    def _room(self, key: str, message: Message | None, now: int) -> None:
+        """The owner's part of a channel's capacity (rule C6)."""
+        room = decide_room(self._plan, key, self._states.channel(key), message, now)
+        self._states.put(key, room.state)
+        self.gathered.tell(room.messages)
+
+    def _govern(self, message: Message, now: int) -> None:
+        """What is said to the partition itself (rules V2, V3)."""
+        state, catalogue = self._states.partition(), self._wiring.catalogue
+        if isinstance(message, JourneyOperated):
+            self._states.put(PARTITION, governing.operated(state, message, now))
+            self._put_in_force(self._definition)
+        elif isinstance(message, PlanActivated) and catalogue is not None:
+            found = catalogue.find(message.plan_hash)
+            if found is not None and found.plan.hash != self.plan_hash:
+                self._put_in_force(found)
+                self._states.put(PARTITION, governing.activated(state, self._plan, now))
+
+    def fire(self, key: str, up_to: int, now: int) -> None:
+        """Fire what is due of a state that was taken out of the timers."""
+        if key.startswith(CHANNEL):
+            self._room(key, None, now)
+        elif key == PARTITION:
+            self._sweep(now)
+        else:
+            self._fire_customer(key, up_to, now)
+
+    def _fire_customer(self, key: str, up_to: int, now: int) -> None:
+        timers = timers_of(key, up_to)
+        decision = decide(plan_of(self._plan, key), self._states.get(key), timers, now)
+        left = next_due(decision.state)
+        if left is not None and left <= up_to:
+            raise RuntimeError(f"timers due at {left} did not fire up to {up_to}")
+        self._collect(key, None, timers, now, decision)
+
+    def _sweep(self, now: int) -> None:
+        """Bring the next customers in line with definitions and operators."""
+        state = self._states.partition()
+        keys = self._states.customers(state.after or "", SWEEP)
+        for key in keys:
+            before = self._states.get(key)
+            timers = timers_of(key, _NEVER_DUE)
+            decision = decide(plan_of(self._plan, key), before, timers, now)
+            self._collect(key, before, timers, now, decision)
+        last = keys[-1] if len(keys) == SWEEP else None
+        self._states.put(PARTITION, governing.sweep_on(state, last))
+        if last is None:
+            self._put_in_force(self._definition)
+
+    def _collect(
+        self, key: str, before: State | None, taken: Input, now: int, decision: Decision
+    ) -> None:
+        """`before` None: the state was taken out of the timers, and must be put back."""
+        if decision.state is not before:
+            self._states.put(key, decision.state)
+        if self._observer is not None:
+            self._observer(taken, now, decision)
+        self.gathered.add(decision, self._clock.fired_at(now))
