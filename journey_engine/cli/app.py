@@ -11,10 +11,13 @@ import cyclopts
 
 from journey_engine.cli.connection import Refused
 from journey_engine.cli.console import fail
+from journey_engine.cli.definitions import definitions
 from journey_engine.cli.demo import demo
 from journey_engine.cli.diagram import diagram
+from journey_engine.cli.experiments import experiments
 from journey_engine.cli.explain import explain
 from journey_engine.cli.groups import AUTHORS, FIRST, OPERATORS
+from journey_engine.cli.journeys import journeys
 from journey_engine.cli.publish import publish
 from journey_engine.cli.repartition import repartition
 from journey_engine.cli.replay import replay
@@ -45,6 +48,7 @@ app.command(demo, group=FIRST)
 app.command(validate, group=AUTHORS)
 app.command(test, group=AUTHORS)
 app.command(diagram, group=AUTHORS)
+app.command(experiments)
 app.command(replay, group=AUTHORS)
 app.command(explain, group=AUTHORS)
 app.command(worker, group=OPERATORS)
@@ -52,6 +56,8 @@ app.command(publish, group=OPERATORS)
 app.command(tail, group=OPERATORS)
 app.command(repartition, group=OPERATORS)
 app.command(topics)
+app.command(definitions)
+app.command(journeys)
 
 
 def main() -> None:

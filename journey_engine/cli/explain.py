@@ -1,65 +1,250 @@
 """`journey-engine explain`."""
 
-from typing import TYPE_CHECKING
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
+from cyclopts import Parameter
+
+from journey_engine.cli.connection import Refused, run, settings_of
 from journey_engine.cli.console import fail, out, print_json
-from journey_engine.cli.options import HERE, Definitions, Log
+from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from journey_engine.decide.decision import Decision
-    from journey_engine.decide.event import Input
+    from journey_engine.decide.message import Input
+    from journey_engine.run.definitions import Definitions as Defined
+    from journey_engine.run.settings import Settings
+    from journey_engine.why.answer import Answer
+    from journey_engine.why.past import Made
+    from journey_engine.why.question import Wanted
+
+DECISIONS = "decisions"
+RECORD = "SendDecision"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where what happened is written down; nothing: the broker's decision topic."""
+
+    events: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative="")] = ()
+    """The log's files: JSON lines, Avro object container files (.avro) or CSV, also .gz."""
+
+    map: Path | None = None
+    """The mapping of a CSV file's columns to event types and fields (`.map.yaml`)."""
+
+    decisions: Path | None = None
+    """A file of decisions that `replay` wrote."""
+
+
+TOPIC = Source()
+"""What the broker holds."""
 
 
 def explain(
-    log: Log,
     *,
     customer: str,
+    content: str | None = None,
+    at: str | None = None,
+    source: Source = TOPIC,
+    broker: Broker = FROM_SETTINGS,
     definitions: Definitions = HERE,
     json: bool = False,
 ) -> int:
-    """Tell what happened to one customer and why, in sentences, from a log.
+    """Tell what happened to one customer and why, in sentences; or why one content was not sent.
+
+    With `--content`: whether it was sent by the time of `--at`, the first rule that stood in the
+    way, what it read, and the smallest single changes with which it would have been sent, each of
+    them tried. From `--decisions`, or from the broker's decision topic where no log is named, the
+    same without what was read and what would have helped.
 
     For example:
 
-        journey-engine explain --events shop.jsonl.gz --customer c-0042
+        journey-engine explain --events shop.jsonl.gz --customer c-0042 --content cart-reminder
 
     Args:
         customer: The customer's id, or an anonymous id.
-        json: Print one JSON document, an entry for each input.
+        content: The content, or the id of the action, that is asked about.
+        at: By when it should have been sent (ISO 8601), else the log's end.
+        json: Print one JSON document: an entry for each input, or the answers.
     """
-    from journey_engine.decide.explain import sentences
-    from journey_engine.encode.outgoing import iso_utc
     from journey_engine.run.definitions import load
+
+    if content is None and at is not None:
+        raise Refused("--at goes with --content: which content should have been sent by then?")
+    defined = load(definitions.topologies, definitions.schemas)
+    if content is None:
+        return _story(_seen(defined, source), customer, defined, json=json)
+    asked = _asked(defined, content)
+    by = _time(at)
+    if source.events:
+        answers = _from_log(defined, _seen(defined, source), customer, asked, by)
+    else:
+        answers = _from_records(defined, source.decisions, broker, customer, asked, by)
+    if json:
+        print_json({"customer": customer, "content": content, "answers": answers})
+    elif not answers:
+        fail(f"nothing was decided on {content!r} for {customer!r}")
+    for answer in [] if json else answers:
+        _tell(answer)
+    return 0 if answers else 1
+
+
+def _asked(defined: "Defined", content: str) -> "list[Wanted]":
+    from journey_engine.define.place import suggestion
+    from journey_engine.why.question import names, wanted
+
+    asked = wanted(defined.plan, content)
+    if not asked:
+        hint = suggestion(content, names(defined.plan))
+        raise Refused(f"no journey sends the content {content!r}; {hint}")
+    return asked
+
+
+def _time(written: str | None) -> int | None:
+    from journey_engine.decode.log import Place, milliseconds
+
+    return None if written is None else milliseconds(written, Place("--at", 1))
+
+
+def _seen(defined: "Defined", source: Source) -> "Iterator[Made]":
+    """Every decision that the log comes to."""
     from journey_engine.run.log_files import read_records
     from journey_engine.run.replay import Replay
+    from journey_engine.why.past import Made
 
-    defined = load(definitions.topologies, definitions.schemas)
+    if not source.events:
+        raise Refused("name the log with --events")
     plan, schemas, topics = defined.plan, defined.schemas, defined.topics
-    told: list[dict[str, object]] = []
+    made: list[Made] = []
 
     def observe(step: "Input", now: int, decision: "Decision") -> None:
-        if customer in (step.customer_id, step.anonymous_id):
-            lines = sentences(decision, plan)
-            told.append({"at": iso_utc(now), "input": _title(step), "sentences": lines})
+        made.append(Made(step, now, decision))
 
     names = [t.name for t in topics.inputs.values()]
-    run = Replay(
+    replay = Replay(
         plan, schemas, names, topics.partitions, observe, value_bytes_max=topics.input_bytes_max
     )
-    for _ in run.outputs(read_records(log.events, log.map, schemas, topics)):
-        pass
+    for _ in replay.outputs(read_records(source.events, source.map, schemas, topics)):
+        yield from made
+        made.clear()
+    yield from made
+
+
+def _from_log(
+    defined: "Defined",
+    seen: "Iterator[Made]",
+    customer: str,
+    asked: "list[Wanted]",
+    by: int | None,
+) -> "list[Answer]":
+    from journey_engine.decide.event import TimersDue
+    from journey_engine.why.answer import answers
+    from journey_engine.why.past import Taken, World
+
+    taken: list[Taken] = []
+    end = 0
+    for given, now, _ in seen:
+        end = max(end, now)
+        # A visitor has a state of its own, also once it is known who that is.
+        who = given.anonymous_id if given.customer_id is None else given.customer_id
+        if who == customer and not isinstance(given, TimersDue):
+            taken.append(Taken(given, now))
+    return answers(World(defined.plan, taken, end if by is None else by), asked, defined.schemas)
+
+
+def _from_records(
+    defined: "Defined",
+    file: Path | None,
+    broker: Broker,
+    customer: str,
+    asked: "list[Wanted]",
+    by: int | None,
+) -> "list[Answer]":
+    from journey_engine.why.records import recorded
+
+    if file is None:
+        settings = settings_of(broker)
+        records = run(_topic(defined, settings), settings)
+    else:
+        records = _lines(file)
+    answer = recorded(records, customer, asked, by)
+    return [] if answer is None else [answer]
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    try:
+        return [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    except msgspec.DecodeError as error:
+        raise Refused(f"{file}: not a file of decisions: {error}") from error
+
+
+async def _topic(defined: "Defined", settings: "Settings") -> list[dict[str, Any]]:
+    from journey_engine.run.readable import readable
+    from journey_engine.run.tailing import tail
+    from journey_engine.run.topics import require_topics
+
+    name = settings.topic_prefix + defined.topics.outputs[DECISIONS].name
+    await require_topics(settings, [name])
+    records = tail(settings, [name], defined.topics.partitions)
+    shown = [readable(record, defined.schemas) async for record in records]
+    return [as_written(one["value"]) for one in shown if one.get("type") == RECORD]
+
+
+def as_written(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields as `decisions.jsonl` has them: times in milliseconds."""
+    return {
+        name: round(value.timestamp() * 1000) if isinstance(value, dt.datetime) else value
+        for name, value in fields.items()
+    }
+
+
+def _tell(answer: "Answer") -> None:
+    when = "" if answer.decided_at is None else f" at {answer.decided_at}"
+    key = "" if answer.key is None else f" [{answer.key}]"
+    of = f"rule {answer.rule}, version {answer.version}, plan {answer.plan[:12]}"
+    _line(f"{answer.journey}{key}: {answer.action}: {answer.outcome}{when}")
+    _line(f"  {answer.why} ({of})")
+    if answer.trace:
+        _line(f"  looked at: {'; '.join(answer.trace)}")
+    for operand, value in answer.inputs.items():
+        _line(f"  read: {operand} = {value}")
+    for change in answer.instead:
+        _line(f"  it would have been sent {change}")
+
+
+def _line(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _story(seen: "Iterator[Made]", customer: str, defined: "Defined", *, json: bool) -> int:
+    from journey_engine.decide.explain import sentences
+    from journey_engine.encode.outgoing import iso_utc
+
+    told: list[dict[str, Any]] = []
+    for given, now, decision in seen:
+        if customer in (given.customer_id, given.anonymous_id):
+            lines = sentences(decision, defined.plan)
+            told.append({"at": iso_utc(now), "input": _title(given), "sentences": lines})
     if json:
         print_json({"customer": customer, "inputs": told})
     elif not told:
         fail(f"nothing that a journey reads happened to {customer!r} in this log")
     for each in [] if json else told:
         out.print(f"[bold]{each['at']}[/bold]  {each['input']}", highlight=False)
-        for line in each["sentences"]:  # type: ignore[attr-defined]  # a list of str, see observe
-            out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        for line in each["sentences"]:
+            _line(f"  {line}")
     return 0 if told else 1
 
 
-def _title(step: "Input") -> str:
-    from journey_engine.decide.event import Event
+def _title(given: "Input") -> str:
+    from journey_engine.decide.event import Event, TimersDue
 
-    return f"{step.type} ({step.event_id})" if isinstance(step, Event) else "a timer is due"
+    if isinstance(given, Event):
+        return f"{given.type} ({given.event_id})"
+    return "a timer is due" if isinstance(given, TimersDue) else "a message from another partition"

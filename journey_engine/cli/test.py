@@ -1,25 +1,33 @@
 """`journey-engine test`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from journey_engine.cli.console import fail, out, print_json
 from journey_engine.cli.options import HERE
+from journey_engine.errors import DefinitionErrors
 
 if TYPE_CHECKING:
+    from journey_engine.errors import DefinitionError
     from journey_engine.testing import JourneyCoverage, TestReport, TestResult
 
 
 def test(
     *paths: Path,
     schemas: Path = Path("schemas"),
+    min_coverage: Annotated[float | None, Parameter(validator=Number(gte=0, lte=100))] = None,
     json: bool = False,
 ) -> int:
     """Run the tests beside the journeys (`<journey>.test.yaml`) and say what they cover.
 
-    Months pass in a moment: the clock is the events' own.
+    Months pass in a moment: the clock is the events' own. What only the lint refuses is told and
+    tried all the same, so that the witnesses of `validate --witness` can be run.
+
+    Exit code 0: all passed and enough is covered, 1: not so.
 
     For example:
 
@@ -28,31 +36,47 @@ def test(
     Args:
         paths: Folders of definitions, else `topologies`; or single `.test.yaml` files.
         schemas: The folder of the Avro schemas.
+        min_coverage: The least share in per cent that each tested journey must have covered.
         json: Print the report as one JSON document.
     """
-    from journey_engine.run.definitions import load, load_tests, select
+    from journey_engine.run.definitions import inspect, load_tests, select
     from journey_engine.testing import run_tests
 
     reports: list[TestReport] = []
+    refused: list[DefinitionError] = []
     for selection in select(paths or (HERE.topologies,)):
-        defined = load(selection.folder, schemas)
+        found = inspect(selection.folder, schemas)
+        if found.plan is None or found.schemas is None:
+            raise DefinitionErrors(found.errors)
+        refused += found.errors
         tests = load_tests(selection.folder)
         files = {file: text for file, text in tests.items() if selection.names(file)}
-        reports.append(run_tests(files, defined.plan, defined.schemas))
+        reports.append(run_tests(files, found.plan, found.schemas))
     results = [result for report in reports for result in report.results]
     coverage = [each for report in reports for each in report.coverage]
+    below = [each for each in coverage if each.share * 100 < (min_coverage or 0)]
     if json:
-        print_json(_document(results, coverage))
+        print_json(_document(results, coverage, refused))
     else:
+        for error in refused:
+            fail(str(error))
         _tell(results, coverage)
-    return 1 if any(result.failures for result in results) else 0
+        for each in below:
+            fail(f"{each.journey}: {each.share:.1%} covered, at least {min_coverage:g}% are asked")
+    failed = any(result.failures for result in results)
+    return 1 if failed or refused or below else 0
 
 
-def _document(results: "list[TestResult]", coverage: "list[JourneyCoverage]") -> dict[str, object]:
+def _document(
+    results: "list[TestResult]",
+    coverage: "list[JourneyCoverage]",
+    refused: "list[DefinitionError]",
+) -> dict[str, object]:
     failed = sum(1 for result in results if result.failures)
     return {
         "passed": len(results) - failed,
         "failed": failed,
+        "errors": [msgspec.to_builtins(each) for each in refused],
         "tests": [msgspec.to_builtins(result) for result in results],
         "coverage": [
             {"journey": each.journey, "share": each.share, "missed": [list(p) for p in each.missed]}

@@ -1,78 +1,178 @@
 """`journey-engine validate`."""
 
+import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
+from cyclopts import Parameter
 
 from journey_engine.cli.console import fail, out, print_json
 from journey_engine.cli.options import HERE
 from journey_engine.errors import DefinitionErrors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from journey_engine.define.plan import Plan
     from journey_engine.errors import DefinitionError
+    from journey_engine.run.definitions import Inspection, Selection
+
+
+class Finding(NamedTuple):
+    """What was found, and the test that shows it, where one was asked for and found."""
+
+    told: "DefinitionError"
+    witness: str | None
 
 
 def validate(
     *paths: Path,
     schemas: Path = Path("schemas"),
+    team: Annotated[str | None, Parameter(name="--as")] = None,
+    base: str = "HEAD",
+    today: str | None = None,
+    strict: bool = False,
+    witness: bool = False,
     json: bool = False,
 ) -> int:
     """Check all definitions against the schemas; every error of every file at once.
 
-    The tests beside the journeys are read, too, once the definitions are sound.
+    The tests beside the journeys are read, too, once the definitions are sound. With `--as` it also
+    says which changes since the revision of `--base` are another team's to make.
 
-    Exit code 0: all good, 1: errors, 2: wrong usage.
+    Exit code 0: all good, 1: errors, 2: wrong usage. Warnings alone are good.
 
     For example:
 
-        journey-engine validate topologies --schemas schemas
+        journey-engine validate topologies --as lifecycle-team --base origin/main
 
     Args:
         paths: Folders of definitions (the company's files and `journeys/`), else `topologies`; or
             files in them: then what is wrong elsewhere is told only where they are sound.
         schemas: The folder of the Avro schemas.
+        team: The team that made the changes.
+        base: The git revision that the changes are made to.
+        today: The day (2027-03-01) past which a `review_by` is a warning; else the day that it is.
+        strict: Take warnings for errors.
+        witness: With each error of structure print the shortest events that show it, as a test.
         json: Print the findings as one JSON document.
     """
-    from journey_engine.run.definitions import load, load_tests, select
+    from journey_engine.run.definitions import inspect, select
+
+    found: list[Finding] = []
+    plans: list[Plan] = []
+    day = _day(today)
+    for selection in select(paths or (HERE.topologies,)):
+        inspection = inspect(selection.folder, schemas, today=day)
+        findings = inspection.findings + _of_tests(selection.folder, inspection)
+        if not any(not finding.warning for finding in findings) and inspection.plan is not None:
+            plans.append(inspection.plan)
+        if team is not None:
+            findings += _crossings(selection, team, base)
+        named = [finding for finding in findings if selection.names(finding.file)]
+        show = _witnesses(selection.folder, inspection) if witness else _no_witness
+        found += [Finding(finding, show(finding)) for finding in named or findings]
+    failed = any(strict or not each.told.warning for each in found)
+    if json:
+        print_json(_document(found, plans, ok=not failed))
+    else:
+        _tell(found, plans)
+    return 1 if failed else 0
+
+
+def _day(written: str | None) -> dt.date:
+    from journey_engine.errors import DefinitionError
+
+    if written is None:
+        return dt.datetime.now(dt.UTC).date()
+    try:
+        return dt.date.fromisoformat(written)
+    except ValueError:
+        message = f"`{written}` is not a day"
+        error = DefinitionError("--today", 1, 1, "BAD_DATE", message, "write 2027-03-01")
+        raise DefinitionErrors([error]) from None
+
+
+def _no_witness(_: "DefinitionError") -> str | None:
+    return None
+
+
+def _witnesses(folder: Path, inspection: "Inspection") -> "Callable[[DefinitionError], str | None]":
+    from journey_engine.define.codes import LINT_CODES
+    from journey_engine.run.definitions import definition_texts
+    from journey_engine.testing.witness import witness
+
+    plan, schemas = inspection.plan, inspection.schemas
+    if plan is None or schemas is None:
+        return _no_witness
+    texts = definition_texts(folder)
+
+    def show(finding: "DefinitionError") -> str | None:
+        if finding.code not in LINT_CODES:
+            return None
+        return witness(finding, texts[finding.file], plan, schemas)
+
+    return show
+
+
+def _of_tests(folder: Path, inspection: "Inspection") -> "list[DefinitionError]":
+    from journey_engine.run.definitions import load_tests
     from journey_engine.testing import read_cases
 
-    errors: list[DefinitionError] = []
-    plans: list[Plan] = []
-    for selection in select(paths or (HERE.topologies,)):
-        try:
-            defined = load(selection.folder, schemas)
-            read_cases(load_tests(selection.folder), defined.plan, defined.schemas)
-            plans.append(defined.plan)
-        except DefinitionErrors as found:
-            named = [error for error in found.errors if selection.names(error.file)]
-            errors += named or found.errors
-    if json:
-        print_json(_document(errors, plans))
-    else:
-        _tell(errors, plans)
-    return 1 if errors else 0
+    if inspection.errors or inspection.plan is None or inspection.schemas is None:
+        return []
+    try:
+        read_cases(load_tests(folder), inspection.plan, inspection.schemas)
+    except DefinitionErrors as found:
+        return found.errors
+    return []
 
 
-def _document(errors: "list[DefinitionError]", plans: "list[Plan]") -> dict[str, object]:
+def _crossings(selection: "Selection", team: str, base: str) -> "list[DefinitionError]":
+    from journey_engine.define.ownership import crossings
+    from journey_engine.run.definitions import owned_texts
+    from journey_engine.run.revisions import texts_at
+
+    return crossings(texts_at(selection.folder, base), owned_texts(selection.folder), team)
+
+
+def _document(found: "list[Finding]", plans: "list[Plan]", *, ok: bool) -> dict[str, object]:
+    from journey_engine.define.accounts import every_journey
+
     journeys = [
-        {"journey": journey.name, "version": journey.version, "plan": plan.hash}
+        {
+            "journey": journey.name,
+            "version": journey.version,
+            "plan": plan.hash,
+            "time_zones": plan.zones.version,
+        }
         for plan in plans
-        for journey in plan.journeys
+        for journey in every_journey(plan)
     ]
-    found = [msgspec.to_builtins(error) for error in errors]
-    return {"ok": not errors, "errors": found, "journeys": journeys}
+    errors = [_entry(each) for each in found if not each.told.warning]
+    warnings = [_entry(each) for each in found if each.told.warning]
+    return {"ok": ok, "errors": errors, "warnings": warnings, "journeys": journeys}
 
 
-def _tell(errors: "list[DefinitionError]", plans: "list[Plan]") -> None:
-    for error in errors:
-        fail(str(error))
-    if errors:
-        fail(f"{len(errors)} error(s)")
-    for plan in plans:
+def _entry(found: "Finding") -> dict[str, object]:
+    entry = dict(msgspec.to_builtins(found.told))
+    return entry if found.witness is None else {**entry, "witness": found.witness}
+
+
+def _tell(found: "list[Finding]", plans: "list[Plan]") -> None:
+    from journey_engine.define.accounts import every_journey
+
+    for each in found:
+        fail(str(each.told))
+        if each.witness is not None:
+            out.print(each.witness, markup=False, highlight=False, soft_wrap=True)
+    errors = sum(1 for each in found if not each.told.warning)
+    if found:
+        fail(f"{errors} error(s), {len(found) - errors} warning(s)")
+    for plan in plans if not errors else []:
         out.print(
-            f"{len(plan.journeys)} journeys, {len(plan.fields)} event types read: all good "
-            f"(plan {plan.hash[:12]})",
+            f"{len(every_journey(plan))} journeys, {len(plan.fields)} event types read: all good "
+            f"(plan {plan.hash[:12]}, time zones {plan.zones.version})",
             highlight=False,
         )

@@ -50,13 +50,27 @@ def worker(
         return 0
     # Until the worker has handlers of its own there is nothing to leave.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    from journey_engine.run.definitions import load
     from journey_engine.run.lifecycle import run
 
-    definitions = load(settings.topologies, settings.schemas, settings.app_id)
+    definitions = _definitions(settings)
     if processes == 1:
         return run(settings, definitions)
     return _run_several(settings, definitions, processes)
+
+
+def _definitions(settings: "Settings") -> "Definitions":
+    from journey_engine.run.definitions import in_force, load_sound
+    from journey_engine.run.settings import Source
+
+    if settings.definitions is Source.FILES:
+        return load_sound(settings.topologies, settings.schemas, settings.app_id)
+    found = run_on_broker(in_force(settings), settings)
+    if found is None:
+        raise Refused(
+            "no definitions are in force that this worker can run: `journey-engine definitions "
+            "publish`, then `definitions activate`; what is wrong is logged above"
+        )
+    return found
 
 
 def _run_several(settings: "Settings", definitions: "Definitions", processes: int) -> int:

@@ -11,7 +11,6 @@ from journey_engine.errors import DefinitionErrors
 from journey_engine.schemas import Schemas
 from journey_engine.testing.cases import TestCase
 from journey_engine.testing.coverage import JourneyCoverage, measure
-from journey_engine.testing.happenings import of_decision, of_instance
 from journey_engine.testing.parse import SUFFIX, parse_cases
 from journey_engine.testing.runner import Run, Unanswerable
 from journey_engine.testing.verdict import Failure, failures
@@ -92,13 +91,11 @@ def _result(case: TestCase, run: Run) -> TestResult:
         run.play()
     except Unanswerable as error:
         found.append(Failure(case.file, error.step.line, str(error)))
-    happened = [each for decision in run.decisions for each in of_decision(decision)]
-    happened += [of_instance(instance) for instance in run.state.instances]
     notes = [
         f"a guard of {journey} had no value: {message}"
         for decision in run.decisions
         for journey, message in decision.guard_errors
         if case.journey in (None, journey)
     ]
-    found += failures(case, happened, notes)
+    found += failures(case, run.happened(), notes)
     return TestResult(case.file, case.line, case.name, tuple(found))

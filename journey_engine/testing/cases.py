@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from journey_engine.define.plan import Value
+from journey_engine.define.expression import Value
 
 Fact = Value | tuple[Value, ...] | Mapping[str, Value]
 """What is known of a happening: a tuple holds values of which any may be asked for."""
 
 ANY = "any"
 """In an expectation: whatever the value is."""
-KINDS = ("sent", "suppressed", "cancelled", "entered", "ended", "stage")
-"""What a test may expect, in the order in which failures are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,10 @@ class TestStep:
     at: int
     event_type: str = ""
     fields: Mapping[str, Value] = field(default_factory=dict)
+    visitor: str | None = None
+    """Whose event it is, while nobody knows the customer; of `IdentityLinked`, whom it means."""
+    customer: str | None = None
+    """Whose event it is, where it is not that of the test's customer: another of their account."""
 
 
 @dataclass(frozen=True, slots=True)

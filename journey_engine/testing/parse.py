@@ -7,36 +7,18 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
+from journey_engine.define.expression import Value
 from journey_engine.define.form import parse_duration
 from journey_engine.define.loader import Node, parse_yaml
 from journey_engine.define.place import suggestion
-from journey_engine.define.plan import ANY_CHANNEL, Plan, Value
-from journey_engine.errors import CandidateOutcome, DefinitionError, DefinitionErrors
+from journey_engine.define.plan import ANY_CHANNEL, Plan
+from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import Field, Schemas
-from journey_engine.testing.cases import ANY, KINDS, Expectation, Fact, Given, TestCase, TestStep
-from journey_engine.testing.coverage import ends_of, sends_of
+from journey_engine.testing.cases import ANY, Expectation, Fact, Given, TestCase, TestStep
+from journey_engine.testing.words import KINDS, NEVER, SUBJECTS, TIMES, WORDS, names
 
 SUFFIX: Final = ".test.yaml"
-_WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "sent": frozenset({"send", "channel", "at", "journey", "key", "content", "data"}),
-    "suppressed": frozenset({"send", "outcome", "at", "journey", "key"}),
-    "cancelled": frozenset({"send", "channel", "at", "journey", "key"}),
-    "entered": frozenset({"journey", "key", "at"}),
-    "ended": frozenset({"as", "journey", "key", "at"}),
-    "stage": frozenset({"stage", "journey", "key"}),
-}
-_NEVER: Final[Mapping[str, str]] = {
-    "send": "sent",
-    "suppressed": "suppressed",
-    "cancelled": "cancelled",
-    "entered": "entered",
-    "ended": "ended",
-    "stage": "visited",
-}
-"""For the first word of a `never` item, what it forbids."""
-_SUBJECTS: Final = {"suppressed": "send", "cancelled": "send", "entered": "journey", "ended": "as"}
-"""What the value after the first word of a `never` item is, where the word does not say it."""
-_LATER: Final = frozenset({"task", "tasks", "route", "show", "sync"})
+_STEP: Final = ("at", "after", "visitor", "customer")
 _ENGINES_OWN: Final = frozenset({"customer_id", "anonymous_id", "occurred_at"})
 """Fields that a step cannot set: the customer is the test's, the time that of the step."""
 _NEUTRAL: Final[Mapping[str, Value]] = {
@@ -47,7 +29,6 @@ _NEUTRAL: Final[Mapping[str, Value]] = {
     "timestamp": 0,
     "list<string>": [],
 }
-_OUTCOMES: Final = frozenset(CandidateOutcome) - {CandidateOutcome.DEFERRED, CandidateOutcome.SENT}
 _CONSENT: Final = {"granted": True, "denied": False}
 
 
@@ -62,6 +43,24 @@ def parse_cases(path: str, text: str, plan: Plan, schemas: Schemas) -> list[Test
     if parser.errors:
         raise DefinitionErrors(parser.errors)
     return cases
+
+
+def parse_case(path: str, node: Node, plan: Plan, schemas: Schemas) -> TestCase:
+    """One test, which stands at `node` of the file. Raises as `parse_cases` does."""
+    parser = _Parser(path, plan, schemas)
+    case = parser.case(node)
+    if parser.errors:
+        raise DefinitionErrors(parser.errors)
+    return case
+
+
+def blank(declared: Mapping[str, Field]) -> dict[str, Value]:
+    """The fields of an event of which a step says nothing: null, or the type's neutral value."""
+    return {
+        name: None if field.nullable else _NEUTRAL.get(field.kind)
+        for name, field in declared.items()
+        if name not in {*_ENGINES_OWN, "event_id", "channel", "source", "session_id"}
+    }
 
 
 class _Parser:
@@ -79,13 +78,13 @@ class _Parser:
         tests = self._items(self._members(root, {"tests"}).get("tests"), "tests")
         if not tests:
             self._error(root, "TEST_EMPTY", "there is no test", "write `tests:` and a list")
-        return [self._case(node) for node in tests]
+        return [self.case(node) for node in tests]
 
-    def _case(self, node: Node) -> TestCase:
+    def case(self, node: Node) -> TestCase:
         parts = self._members(node, {"name", "given", "steps", "then", "never"})
         for name in ("name", "steps"):
             if name not in parts:
-                self._error(node, "TEST_INCOMPLETE", f"the test has no `{name}`")
+                self._error(node, "TEST_INCOMPLETE", f"the test has no `{name}`", f"add `{name}`")
         if not parts.keys() & {"then", "never"}:
             self._error(node, "TEST_INCOMPLETE", "the test expects nothing", "add `then`, `never`")
         return TestCase(
@@ -118,9 +117,14 @@ class _Parser:
             for channel, word in by_channel.items():
                 granted = _CONSENT.get(str(word.value))
                 if granted is None:
-                    self._error(word, "TEST_CONSENT", "consent is `granted` or `denied`")
+                    self._error(word, "TEST_CONSENT", "no consent", "`granted` or `denied`")
                 elif channel != ANY_CHANNEL and channel not in self._plan.channels:
-                    self._error(word, "TEST_NAME_UNKNOWN", f"there is no channel `{channel}`")
+                    self._error(
+                        word,
+                        "TEST_NAME_UNKNOWN",
+                        f"there is no channel `{channel}`",
+                        suggestion(str(channel), self._plan.channels),
+                    )
                 else:
                     cells.append((f"{purpose}/{channel}", granted))
         return cells
@@ -133,14 +137,17 @@ class _Parser:
         return tuple(steps)
 
     def _step(self, node: Node, before: int | None) -> TestStep:
-        parts = self._members(node, {"at", "after", *self._schemas.events})
+        parts = self._members(node, {*_STEP, *self._schemas.events})
         at = self._step_time(node, parts, before)
-        types = [name for name in parts if name not in ("at", "after")]
+        types = [name for name in parts if name not in _STEP]
         if not types:
             return TestStep(node.line, at)
         if len(types) > 1:
             self._error(node, "TEST_STEP", "a step holds one event", "make it two steps")
-        return TestStep(node.line, at, types[0], self._fields(types[0], parts[types[0]]))
+        visitor = str(parts["visitor"].value) if "visitor" in parts else None
+        fields = self._fields(types[0], parts[types[0]])
+        customer = str(parts["customer"].value) if "customer" in parts else None
+        return TestStep(node.line, at, types[0], fields, visitor, customer)
 
     def _step_time(self, node: Node, parts: Mapping[str, Node], before: int | None) -> int:
         if "at" in parts and "after" not in parts:
@@ -149,7 +156,8 @@ class _Parser:
             try:
                 return before + parse_duration(parts["after"].value)
             except PydanticCustomError as error:
-                self._error(parts["after"], "TEST_TIME", error.message())
+                wrong, _, hint = error.message().partition(": ")
+                self._error(parts["after"], "TEST_TIME", wrong, hint)
         else:
             hint = "`at` with an offset, or `after` the step before; the first step needs `at`"
             self._error(node, "TEST_TIME", "the step does not say when", hint)
@@ -160,11 +168,7 @@ class _Parser:
         declared = self._schemas.events[event_type].fields
         feedback = {"send"} if event_type in self._plan.feedback else set()
         given = self._members(node, {*declared, *feedback} - _ENGINES_OWN)
-        fields: dict[str, Value] = {
-            name: None if field.nullable else _NEUTRAL.get(field.kind)
-            for name, field in declared.items()
-            if name not in {*_ENGINES_OWN, "event_id", "channel", "source", "session_id"}
-        }
+        fields = blank(declared)
         for name, value in given.items():
             fields[name] = self._value(value, declared.get(name))
         return fields
@@ -179,13 +183,11 @@ class _Parser:
         if kind == "double" and _is_number(value):
             return float(str(value))
         if not _FITS.get(kind, _is_nothing)(value):
-            self._error(node, "TEST_VALUE", f"the field is of type {kind}")
+            self._error(node, "TEST_VALUE", f"expected a {kind}", "as the schema of the event says")
         return value
 
     def _then(self, node: Node | None) -> dict[str, tuple[Expectation, ...]]:
-        known = self._members(node, {*KINDS, *_LATER})
-        for name in known.keys() & _LATER:
-            self._later(known[name], name)
+        known = self._members(node, set(KINDS))
         return {
             kind: tuple(self._expectation(kind, each) for each in self._items(known[kind], kind))
             for kind in KINDS
@@ -194,16 +196,14 @@ class _Parser:
 
     def _never(self, node: Node) -> Expectation:
         first = next((str(name) for name in node.children), "")
-        if first in _LATER:
-            self._later(node, first)
-        if first not in _NEVER:
-            hint = f"begin with one of {', '.join(_NEVER)}"
+        if first not in NEVER:
+            hint = f"begin with one of {', '.join(NEVER)}"
             self._error(node, "TEST_NEVER", "it does not say what must not happen", hint)
             return Expectation(node.line, "sent", {})
-        kind = "stage" if first == "stage" else _NEVER[first]
-        wanted = self._wanted(kind, {_SUBJECTS.get(first, first): node.children[first]}, node)
+        kind = NEVER[first]
+        wanted = self._wanted(kind, {SUBJECTS[kind]: node.children[first]}, node)
         wanted |= self._wanted(kind, _without(node, first), node)
-        return Expectation(node.line, _NEVER[first], wanted)
+        return Expectation(node.line, kind, wanted)
 
     def _expectation(self, kind: str, node: Node) -> Expectation:
         children = {str(name): child for name, child in node.children.items()}
@@ -212,35 +212,25 @@ class _Parser:
     def _wanted(self, kind: str, children: Mapping[str, Node], node: Node) -> dict[str, Fact]:
         wanted: dict[str, Fact] = {}
         if not isinstance(node.value, dict):
-            self._error(node, "TEST_SHAPE", f"an item of `{kind}` is a mapping")
+            self._error(
+                node, "TEST_SHAPE", f"an item of `{kind}` is a mapping", "such as {send: reminder}"
+            )
         for name, child in children.items():
-            if name not in _WORDS[kind]:
-                hint = f"known: {', '.join(sorted(_WORDS[kind]))}"
+            if name not in WORDS[kind]:
+                hint = f"known: {', '.join(sorted(WORDS[kind]))}"
                 self._error(child, "TEST_WORD_UNKNOWN", f"`{name}` is not known here", hint)
-            elif name == "at":
+            elif name in TIMES:
                 wanted[name] = self._time(child)
             elif name == "data":
                 data = self._members(child, None)
                 wanted[name] = {key: _plain(value) for key, value in data.items()}
             else:
                 wanted[name] = _plain(child)
-        known = self._names(children.get("journey"))
+        journey = children.get("journey")
+        known = names(self._plan, kind, self._journey if journey is None else str(journey.value))
         for name in children.keys() & known.keys():
             self._known(children[name], name, {*known[name], ANY})
         return wanted
-
-    def _names(self, journey: Node | None) -> Mapping[str, frozenset[str]]:
-        """What an item may name: a name that nothing has would make a `never` hold for ever."""
-        name = self._journey if journey is None else str(journey.value)
-        journeys = [j for j in self._plan.journeys if name in (None, ANY, j.name)]
-        return {
-            "journey": frozenset(self._plan.by_name),
-            "channel": frozenset(self._plan.channels),
-            "stage": frozenset(stage for each in journeys for stage in each.stages),
-            "send": frozenset(send for each in journeys for send in sends_of(each)),
-            "as": frozenset(end for each in journeys for end in ends_of(each)),
-            "outcome": _OUTCOMES,
-        }
 
     def _known(self, node: Node, what: str, names: Collection[str]) -> None:
         if not isinstance(node.value, str) or node.value not in names:
@@ -259,12 +249,9 @@ class _Parser:
             return 0
         return round(time.timestamp() * 1000)
 
-    def _later(self, node: Node, name: str) -> None:
-        self._error(node, "NOT_SUPPORTED", f"`{name}` belongs to a later version of the language")
-
     def _items(self, node: Node | None, name: str) -> list[Node]:
         if node is not None and not isinstance(node.value, list):
-            self._error(node, "TEST_SHAPE", f"`{name}` is a list")
+            self._error(node, "TEST_SHAPE", f"`{name}` is a list", "put - before each item")
             return []
         return [] if node is None else list(node.children.values())
 
@@ -273,7 +260,7 @@ class _Parser:
         if node is None or node.value is None:
             return {}
         if not isinstance(node.value, dict):
-            self._error(node, "TEST_SHAPE", "here stands a mapping")
+            self._error(node, "TEST_SHAPE", "here stands a mapping", "such as {key: value}")
             return {}
         found = {str(name): child for name, child in node.children.items()}
         for name in found.keys() - (found.keys() if known is None else known):
@@ -292,7 +279,7 @@ class _Parser:
             )
         return found
 
-    def _error(self, node: Node, code: str, message: str, hint: str = "") -> None:
+    def _error(self, node: Node, code: str, message: str, hint: str) -> None:
         self.errors.append(DefinitionError(self._path, node.line, node.column, code, message, hint))
 
 

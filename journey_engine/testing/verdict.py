@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from journey_engine.testing.cases import KINDS, Expectation, TestCase
+from journey_engine.testing.cases import Expectation, TestCase
 from journey_engine.testing.happenings import Happening, matches, sentence
+from journey_engine.testing.words import KINDS
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,11 +67,13 @@ def _in_scope(
     named = {item.wanted["journey"] for item in expected if "journey" in item.wanted}
     if case.journey is not None:
         named.add(case.journey)
-    return [h for h in happened if h.kind == kind and (not named or h.journey in named)]
+    scope = {*named, ""}
+    return [h for h in happened if h.kind == kind and (not named or h.journey in scope)]
 
 
 def _meets(case: TestCase, expectation: Expectation, happening: Happening) -> bool:
-    if "journey" not in expectation.wanted and case.journey not in (None, happening.journey):
+    scope = (None, happening.journey)
+    if happening.journey and "journey" not in expectation.wanted and case.journey not in scope:
         return False
     return matches(expectation.wanted, happening)
 

@@ -1,0 +1,1 @@
+"""Why somebody was sent something, or not, and what would have changed that."""

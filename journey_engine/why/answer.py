@@ -1,0 +1,188 @@
+"""Why, or why not: the first rule that stood in the way, what it read, and what would have helped.
+
+Words of `rule` are the names of the rules of the language.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from journey_engine.decide.decision import Step
+from journey_engine.decide.due import next_due
+from journey_engine.decide.explain import meaning, operands, shown, time_of
+from journey_engine.decide.state import CustomerState
+from journey_engine.define.plan import JourneyPlan
+from journey_engine.errors import CandidateOutcome, EntryOutcome
+from journey_engine.schemas import Schemas
+from journey_engine.why.changes import Changes
+from journey_engine.why.past import Made, World, decided
+from journey_engine.why.question import Told, Wanted, told
+
+NOT_ASKED: Final = "NOT_ASKED"
+"""Nothing asked for it: it never came to a decision on it."""
+AFTERWARDS: Final = frozenset({"DELIVERED", "FAILED", "BOUNCED", "FALLBACK"})
+"""What is said of a command that was sent."""
+RULES: Final[Mapping[str, str]] = {
+    "SENT": "C1",
+    "NO_CONSENT": "K1",
+    "UNREACHABLE": "K1",
+    "HOLDOUT": "J4",
+    "GUARD_FALSE": "C1",
+    "GUARD_ERROR": "S7",
+    "QUIET_HOURS": "C4",
+    "CAP_REACHED": "C3",
+    "THEME_CONFLICT": "C1",
+    "LOWER_PRIORITY": "C5",
+    "CAPACITY": "C6",
+    "HELD": "C8",
+    "EXPIRED": "C1",
+    "CANCELLED": "A7",
+    "PAUSED": "V3",
+    "BACKFILL": "T7",
+    "DELAY": "A1",
+    "ARBITRATION": "C5",
+    "IDENTITY": "M1",
+    NOT_ASKED: "S1",
+}
+"""By outcome, or by the cause of a deferral."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How it stands with one action. `at` and `decided_at` are ISO 8601."""
+
+    action: str
+    journey: str
+    version: int
+    at: str
+    outcome: str
+    rule: str
+    why: str
+    plan: str
+    key: str | None = None
+    decided_at: str | None = None
+    trace: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = {}
+    """What was read, by operand."""
+    instead: tuple[str, ...] = ()
+    """Single changes with which it would have been sent, the smallest first."""
+
+
+def answers(world: World, asked: Sequence[Wanted], schemas: Schemas) -> list[Answer]:
+    """The last decision on the actions by then; for each journey, where there was none."""
+    made = decided(world)
+    last = _last(list(told(made, asked)))
+    if last is not None:
+        answer = _of_decision(world, last)
+        if answer.outcome == CandidateOutcome.SENT:
+            return [answer]
+        changes = Changes(world, made, asked, last, schemas).confirmed()
+        return [_with(answer, [change.sentence for change in changes])]
+    found = [_of_nothing(world, made, each) for each in asked]
+    changes = Changes(world, made, asked, None, schemas).confirmed()
+    return [_with(answer, [change.sentence for change in changes]) for answer in found]
+
+
+def reason(outcome: str, word: str, until: int | None) -> str:
+    """An outcome, or the cause of a deferral, in words."""
+    if until is not None:
+        return f"it waits until {time_of(until)} ({word})"
+    return "it was sent" if outcome == CandidateOutcome.SENT else f"{outcome}, {meaning(word)}"
+
+
+def _with(answer: Answer, instead: list[str]) -> Answer:
+    return msgspec.structs.replace(answer, instead=tuple(instead))
+
+
+def _last(decisions: list[Told]) -> Told | None:
+    return next((one for one in reversed(decisions) if one.send.outcome not in AFTERWARDS), None)
+
+
+def _of_decision(world: World, last: Told) -> Answer:
+    send = last.send
+    word = send.cause.value if send.cause is not None else send.outcome.value
+    steps = [s for s in last.made.decision.trace if (s.journey, s.key) == (send.journey, send.key)]
+    journey = world.plan.by_name[send.journey]
+    return Answer(
+        action=send.send_id,
+        journey=send.journey,
+        version=send.version,
+        key=send.key,
+        at=time_of(world.until),
+        outcome=send.outcome.value,
+        rule=RULES.get(word, "C1"),
+        why=reason(send.outcome.value, word, send.until),
+        plan=send.definition_hash,
+        decided_at=time_of(send.decided_at),
+        trace=send.trace,
+        inputs={
+            **_read(steps),
+            **_known(last.made.decision.state, journey.purpose, send.channels_tried),
+        },
+    )
+
+
+def _read(steps: Sequence[Step]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for step in steps:
+        found |= operands(step)
+    return found
+
+
+def _known(state: CustomerState, purpose: str, channels: Sequence[str]) -> dict[str, str]:
+    """What is known of consent and reach on the channels that were looked at."""
+    cells = [f"{purpose}/*", *(f"{purpose}/{channel}" for channel in channels)]
+    known = {f"consent {cell}": state.consent.get(cell) for cell in cells if cell in state.consent}
+    known |= {f"reach {name}": state.reach.get(name) for name in channels if name in state.reach}
+    return {
+        name: f"{shown(cell.value)} since {time_of(cell.at)}"
+        for name, cell in known.items()
+        if cell is not None
+    }
+
+
+def _of_nothing(world: World, made: Sequence[Made], one: Wanted) -> Answer:
+    why, inputs = _standing(made, one.journey)
+    return Answer(
+        action=one.action.id,
+        journey=one.journey.name,
+        version=one.journey.version,
+        at=time_of(world.until),
+        outcome=NOT_ASKED,
+        rule=RULES[NOT_ASKED],
+        why=why,
+        plan=world.plan.hash,
+        inputs=inputs,
+    )
+
+
+def _standing(made: Sequence[Made], journey: JourneyPlan) -> tuple[str, dict[str, str]]:
+    """Where the customer stands in the journey, and what was read there last."""
+    steps = [s for each in made for s in each.decision.trace if s.journey == journey.name]
+    state = made[-1].decision.state if made else CustomerState()
+    live = [each for each in state.instances if each.journey == journey.name]
+    if live:
+        one = live[0]
+        due = next_due(msgspec.structs.replace(state, instances=[one], pending=[]))
+        until = "" if due is None else f"; its next timer is due {time_of(due)}"
+        why = f"it stands in stage {one.stage} since {time_of(one.stage_entered_at)}{until}"
+        return why, _read([step for step in steps if step.what != "entry"][-1:])
+    ended = next((why for why in _ends(made, journey.name)), None)
+    if ended is not None:
+        return ended, {}
+    refused = [s for s in steps if s.what == "entry" and s.outcome != EntryOutcome.ENTERED]
+    if refused:
+        entry = refused[-1]
+        why = f"the entry '{entry.clause}' was refused: {entry.outcome}, {meaning(entry.outcome)}"
+        return why, _read([entry])
+    return "nothing happened by which the customer enters the journey", {}
+
+
+def _ends(made: Sequence[Made], journey: str) -> Iterator[str]:
+    """How the last instance ended."""
+    for each in reversed(made):
+        for one in reversed(each.decision.transitions):
+            if one.journey == journey and one.end is not None:
+                label = "" if one.label is None else f" ({one.label})"
+                stage = one.from_stage
+                yield f"it ended {one.end.value}{label} in stage {stage} at {time_of(each.now)}"
