@@ -156,7 +156,12 @@ class _Author:
         if draw(st.booleans()):
             options["priority"] = draw(st.integers(40, 60))
         if draw(st.booleans()):
-            options["goals"] = {"won": self._clause(), "also": self._clause()}
+            known = _of_customer(self._features, self._others)
+            alone = {"when": draw(_combined(st.one_of(known, _of_instance(self._stages))))}
+            options["goals"] = {
+                "won": self._clause(),
+                "also": draw(st.sampled_from((self._clause(), alone))),
+            }
         if draw(st.booleans()):
             options["exits"] = [self._clause() | {"reason": "gone"}]
         if draw(st.booleans()):
@@ -174,6 +179,8 @@ class _Author:
     def _reentry(self) -> Document:
         draw = self._draw
         rule: Document = {"mode": draw(st.sampled_from(("once", "after_end", "restart")))}
+        if rule["mode"] == "once":
+            return rule | ({"per": "customer"} if draw(st.booleans()) else {})
         if draw(st.booleans()):
             rule["cooldown"] = draw(_SHORT)
         if draw(st.booleans()):

@@ -9,6 +9,10 @@ from tests.properties.trees import Cel, NoValue, View, walk
 Document = dict[str, Any]
 
 
+class Warming(Exception):  # noqa: N818 - an answer, nobody's error
+    """A feature is asked for before its `warm_up` has passed (rule K3)."""
+
+
 class Guards:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -18,7 +22,7 @@ class Guards:
     ) -> View:
         past, at = step.person.past, step.at
 
-        def answer(what: str, *names_: str) -> Any:  # noqa: PLR0911 - one word of I8 a case
+        def answer(what: str, *names_: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - one word of I8 a case
             match what:
                 case "event":
                     if names_[0] not in fields:
@@ -27,7 +31,11 @@ class Guards:
                 case "customer":
                     return self.profile.trait(past, names_[0], at)
                 case "features":
+                    if self.profile.warming(past, private, names_[0], at):
+                        raise Warming
                     return self.profile.feature(past, private, names_[0], at)
+                case "complete":
+                    return self.profile.complete(past, private, names_[0], at)
                 case "consent":
                     return self.profile.consent(past, names_[0], names_[1])
                 case "reachable":
@@ -38,6 +46,8 @@ class Guards:
                     return self._changed(step, names_[0])
                 case "now":
                     return step.now
+                case "milestones":
+                    return _milestone(run, names_[0])
                 case _:
                     return _own(step, run, what, names_[0])
 
@@ -65,6 +75,8 @@ class Guards:
             value = walk(guard.tree, self.view(step, run, fields, journey.get("features", {})))
         except NoValue:
             return "GUARD_ERROR"
+        except Warming:
+            return "WARMING"
         return None if value is True else "GUARD_FALSE"
 
     def fields(self, step: Step, run: Running | None) -> Document:
@@ -94,3 +106,12 @@ def _own(step: Step, run: Running | None, what: str, name: str) -> Any:
             return step.visits.get(id(run), {}).get(name, 0)
         case _:
             raise AssertionError(what)
+
+
+def _milestone(run: Running | None, name: str) -> Any:
+    """Rule I5: whether it is reached; `missing`: the names of the others."""
+    if run is None:
+        raise NoValue
+    if name == "missing":
+        return sorted(set(run.to_reach) - set(run.milestones))
+    return name in run.milestones

@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from tests.properties.guards import Guards
-from tests.properties.memory import Running, Step, Wait, millis
+from tests.properties import appointments
+from tests.properties.experiments import Experiments
+from tests.properties.guards import Guards, Warming
+from tests.properties.matching import Matching, over, waiting
+from tests.properties.memory import Candidate, Running, Step, Wait, millis
 from tests.properties.profile import names
-from tests.properties.sending import CANCELLING, Sending, cause
-from tests.properties.trees import Cel, walk
+from tests.properties.sending import Sending
+from tests.properties.taking_back import CANCELLING, cause
+from tests.properties.trees import Cel, NoValue, walk
 
 Document = dict[str, Any]
 ABANDON = -1
 MICROSTEPS = 32
+_NOT_FOLLOWED = {"SENT", "DEFERRED", "CANCELLED", "HOLDOUT"}
 
 
 def first(found: Any) -> Any:
@@ -18,13 +23,19 @@ def first(found: Any) -> Any:
 
 
 class Instances:
-    def __init__(self, guards: Guards, sending: Sending) -> None:
+    def __init__(
+        self, guards: Guards, sending: Sending, experiments: Experiments, matching: Matching
+    ) -> None:
         self._guards = guards
+        self._matching = matching
+        self.switch: Any = None
+        """The way into another journey (rule I6): of step, instance and exit, whether it let in."""
+        self._experiments = experiments
         self._sending = sending
 
     def types(self, journey: Document) -> set[str]:
         clauses = [*journey["entry"], *journey.get("updates", []), *journey.get("exits", [])]
-        clauses += journey["goals"].values()
+        clauses += [*journey["goals"].values(), *journey.get("milestones", {}).values()]
         found = {type_ for clause in clauses for type_ in names(clause.get("on", []))}
         for stage in journey["stages"].values():
             for transition in stage.get("transitions", []):
@@ -37,6 +48,8 @@ class Instances:
     ) -> bool:
         """The clause names the event's type and its key selects the instance (rules I1, I2)."""
         event = step.event
+        if "milestone" in names(clause.get(on, [])) and run in step.met:
+            return True
         if event is None or event.type not in names(clause.get(on, [])):
             return False
         if "command_id" in event.fields:
@@ -68,15 +81,22 @@ class Instances:
                 is None
             ]
 
+        met = self._reach_milestones(step, journey, run)
         goals = self._goals(journey)
         goal, exit_ = first(holding(goals)), first(holding(journey.get("exits", [])))
         if goal or exit_:
             labels = [goal and goal["name"], exit_ and exit_["reason"]]
             label = "+".join(word for word in labels if word)
             assert step.event is not None
-            self.end(step, run, "GOAL" if goal else "EXIT", label, step.event.type)
+            end = "GOAL" if goal else "EXIT"
+            # The other is entered first, and what ends is recorded as what came of it.
+            if exit_ and "switch_to" in exit_ and self.switch(step, run, exit_):
+                end = end if goal else "SWITCHED"
+            self.end(step, run, end, label, step.event.type)
             return
-        if late or not self._reached(step, journey, run):
+        if not late:
+            self._see(step, journey, run)
+        if late or not (met or self._reached(step, journey, run)):
             return
         run.reached_at = max(run.reached_at, step.at)
         self.wait_for_abandon(journey, run)
@@ -85,6 +105,23 @@ class Instances:
         if not self._move_on_event(step, journey, run):
             self._reset(step, journey, run)
 
+    def _reach_milestones(self, step: Step, journey: Document, run: Running) -> bool:
+        """Rule I5: first reached, recorded, and read by what is asked after them."""
+        fields = self._guards.fields(step, run)
+        found = [
+            name
+            for name, clause in journey.get("milestones", {}).items()
+            if name not in run.milestones
+            and self._names(step, journey, clause, run)
+            and self._guards.holds(step, clause.get("when"), journey, run, fields) is None
+        ]
+        for name in found:
+            run.milestones.append(name)
+            self.write(step, run, run.stage, run.stage, "milestone", milestone=name)
+        if found:
+            step.met.append(run)
+        return bool(found)
+
     def _goals(self, journey: Document) -> list[Document]:
         """A goal without `on` stands under every type that the journey reads."""
         everything = sorted(self.types(journey))
@@ -92,18 +129,43 @@ class Instances:
 
     def _reached(self, step: Step, journey: Document, run: Running) -> bool:
         stage = journey["stages"][run.stage]
-        clauses = [*self._goals(journey), *journey.get("exits", [])]
-        clauses += [*journey.get("updates", []), *stage.get("transitions", [])]
+        # A goal without `on` names no type: it is asked, and reaches nobody.
+        clauses = [goal for goal in journey["goals"].values() if "on" in goal]
+        clauses += [
+            *journey.get("exits", []),
+            *journey.get("updates", []),
+            *stage.get("transitions", []),
+        ]
         return any(self._names(step, journey, clause, run) for clause in clauses) or any(
             self._names(step, journey, transition, run, "reset_on")
             for transition in stage.get("transitions", [])
         )
 
+    def _see(self, step: Step, journey: Document, run: Running) -> None:
+        """Rule P1: the event is kept for patterns of this stage, and of others since the entry."""
+        for stage, form in journey["stages"].items():
+            for place, clause in enumerate(form.get("transitions", [])):
+                here = stage == run.stage or clause.get("since") == "entry"
+                if "pattern" in clause and here and self._names(step, journey, clause, run):
+                    seen = run.patterns.setdefault((stage, place), [])
+                    self._matching.see(step, clause, journey, run, seen)
+                if stage == run.stage and "pattern" in clause:
+                    self._unfollowed(run, place, clause)
+
+    def _unfollowed(self, run: Running, place: int, clause: Document) -> None:
+        """What must be followed by something waits for the time in which that may come."""
+        run.waits = [wait for wait in run.waits if wait.index != place]
+        for seen in waiting(clause, run.patterns.get((run.stage, place), [])):
+            run.waits.append(Wait(over(clause["pattern"], seen), place))
+
     def _move_on_event(self, step: Step, journey: Document, run: Running) -> bool:
-        for transition in journey["stages"][run.stage].get("transitions", []):
-            if "after" in transition:
+        for place, transition in enumerate(journey["stages"][run.stage].get("transitions", [])):
+            if "after" in transition or "at" in transition:
                 continue
             if "on" in transition and not self._names(step, journey, transition, run):
+                continue
+            seen = run.patterns.get((run.stage, place), [])
+            if "pattern" in transition and not self._matching.complete(step, transition, seen):
                 continue
             fields = self._guards.fields(step, run)
             if self._guards.holds(step, transition.get("when"), journey, run, fields) is None:
@@ -116,6 +178,10 @@ class Instances:
         for index, transition in enumerate(journey["stages"][run.stage].get("transitions", [])):
             if self._names(step, journey, transition, run, "reset_on"):
                 assert step.event is not None
+                if "at" in transition:
+                    run.begun[index] = step.at
+                    run.cause = step.event.origin
+                    continue
                 due = step.at + millis(transition["after"])
                 if all(wait.due < due for wait in run.waits if wait.index == index):
                     run.waits = [wait for wait in run.waits if wait.index != index]
@@ -156,34 +222,83 @@ class Instances:
     def arrive(self, step: Step, journey: Document, run: Running, stage: str) -> None:
         run.stage, run.stage_entered_at = stage, step.at
         run.visits[stage] = run.visits.get(stage, 0) + 1
-        run.runs = {}
+        run.runs, run.begun = {}, {}
+        stages = journey["stages"]
+        run.patterns = {
+            (name, place): seen
+            for (name, place), seen in run.patterns.items()
+            if stages[name]["transitions"][place].get("since") == "entry"
+        }
         if step.event is not None:
             run.cause = step.event.origin
         run.waits = [wait for wait in run.waits if wait.index == ABANDON]
         for index, transition in enumerate(journey["stages"][stage].get("transitions", [])):
             if "after" in transition:
                 run.waits.append(Wait(self._sending.due(step, run, transition), index))
+            elif "at" in transition:
+                run.begun[index] = step.at
         self._sending.ask(step, run, journey["stages"][stage].get("on_enter", []))
+
+    def reckon(self, step: Step) -> None:
+        """Rules W2, W4: waits on the calendar follow their dates and the customer's zone.
+
+        Reckoned anew after each input: where nothing has changed, it comes to the same.
+        """
+        step.acting = True
+        for run in step.person.running:
+            journey = self._sending.journeys[run.journey]
+            ways = journey["stages"][run.stage].get("transitions", [])
+            for index, begun in run.begun.items():
+                run.waits = [wait for wait in run.waits if wait.index != index]
+                run.waits += self._appointed(step, run, ways[index]["at"], begun, index)
+        step.acting = False
+
+    def _appointed(
+        self, step: Step, run: Running, rule: Document, begun: int, index: int
+    ) -> list[Wait]:
+        journey = self._sending.journeys[run.journey]
+        view = self._guards.view(step, run, {}, journey.get("features", {}))
+        try:
+            value = walk(rule["date"].tree, view) if "date" in rule else None
+            zone = self._guards.profile.zone(step.person.past, step.at)
+            days = self._guards.profile.calendars
+            later = appointments.spread(rule, step.person.key, run.journey, run.stage)
+            due = appointments.due(rule, value, begun, step.at - later, zone, days)
+        except (NoValue, Warming, ValueError):
+            return []
+        if due is None or (due + later <= step.at and rule.get("if_past") == "skip"):
+            return []
+        past = due + later <= step.at
+        return [Wait(max(due + later, step.at), index, past and rule.get("if_past") == "exit")]
 
     def settle(self, step: Step, journey: Document, run: Running) -> None:
         """Rule S3: only `always`, at most 32 microsteps."""
         for microstep in range(MICROSTEPS + 1):
             step.acting = True
-            transition = first(
-                transition
-                for transition in journey["stages"][run.stage].get("transitions", [])
-                if "always" in transition
-                and self._guards.holds(step, transition.get("when"), journey, run, {}) is None
-            )
+            trigger, transition = self._at_once(step, journey, run)
             step.acting = False
             if transition is None:
                 return
             if microstep == MICROSTEPS:
-                self.end(step, run, "LOOP", None, "always")
+                self.end(step, run, "LOOP", None, trigger)
                 return
-            self.take(step, journey, run, transition, "always")
+            self.take(step, journey, run, transition, trigger)
             if run.ended:
                 return
+
+    def _at_once(self, step: Step, journey: Document, run: Running) -> tuple[str, Document | None]:
+        """The way that needs no event: out of a junction (rules J1, J2), or `always`."""
+        stage = journey["stages"][run.stage]
+        if "split" in stage:
+            arm = self._experiments.arm(step.person, run, stage["split"])
+            return "split", stage["split"]["arms"][arm]
+        ways = stage.get("choose") or [w for w in stage.get("transitions", []) if "always" in w]
+        holding = (
+            way
+            for way in ways
+            if self._guards.holds(step, way.get("when"), journey, run, {}) is None
+        )
+        return ("choose" if "choose" in stage else "always"), first(holding)
 
     def end(
         self,
@@ -211,6 +326,19 @@ class Instances:
             run.waits = [wait for wait in run.waits if wait.index != ABANDON]
             run.waits.append(Wait(run.reached_at + millis(journey["abandon"]["after"]), ABANDON))
 
+    def follow(self, step: Step, candidate: Candidate, outcome: str) -> None:
+        """Rule C9: where an instance goes whose send came to nothing."""
+        rule, run = candidate.action.get("on_suppressed", "continue"), candidate.run
+        if isinstance(rule, dict) and "to" not in rule:
+            rule = rule.get(outcome, rule.get("else", "continue"))
+        stands = (run.stage, run.visits[run.stage]) == (candidate.stage, candidate.visit)
+        if outcome in _NOT_FOLLOWED or rule == "continue" or run.ended or not stands:
+            return
+        journey = self._sending.journeys[run.journey]
+        to = "end" if rule == "end" else rule["to"]
+        self.take(step, journey, run, {"to": to}, "suppressed")
+        self.settle_if_moved(step, journey, run, {"to": to})
+
     def settle_if_moved(
         self, step: Step, journey: Document, run: Running, transition: Document
     ) -> None:
@@ -233,6 +361,10 @@ class Instances:
                 "trigger": trigger,
                 "end": more.get("end"),
                 "label": more.get("label"),
+                "milestone": more.get("milestone"),
+                "experiment": None,
+                "switch_to": None,
+                "refused": None,
                 "occurred_at": step.at,
                 "logged_at": step.now,
                 "due_at": step.at if step.event is None else None,

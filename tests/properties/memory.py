@@ -52,6 +52,8 @@ class Happened:
 class Wait:
     due: int
     index: int
+    exits: bool = False
+    """Its date was past, and that ends the instance (rule W4)."""
 
 
 @dataclass
@@ -67,7 +69,20 @@ class Issued:
     cancel_on: str
     stage: str
     visit: int
+    theme: str | None = None
+    kind: str = "SEND"
+    contested: Any = None
+    """The contact that a ROUTE answers, the slot of a SHOW."""
+    priority: int = 0
+    ack_by: int | None = None
+    not_after: int | None = None
+    accepted: bool = False
+    closed: bool = False
     cancelled: bool = False
+    of: Any = None
+    """The candidate that it was."""
+    returned: bool = False
+    """It bounced, or failed, for good."""
 
 
 @dataclass
@@ -87,6 +102,14 @@ class Running:
     runs: dict[str, int] = field(default_factory=dict)
     waits: list[Wait] = field(default_factory=list)
     issued: list[Issued] = field(default_factory=list)
+    begun: dict[int, int] = field(default_factory=dict)
+    """When the waits of the stage began that have not been over in this visit, by place."""
+    arms: dict[str, str] = field(default_factory=dict)
+    patterns: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    """What was seen of the patterns of its transitions, by stage and place."""
+    to_reach: list[str] = field(default_factory=list)
+    milestones: list[str] = field(default_factory=list)
+    """Those reached, of `to_reach`."""
     ended: str | None = None
 
 
@@ -105,6 +128,12 @@ class Candidate:
     event: dict[str, Any]
     due: int | None = None
     stage_entered_at: int = 0
+    attempt: int = 0
+    tried: tuple[str, ...] = ()
+    held: bool = False
+    """It waits for another journey to let go of it (rule C8)."""
+    at_slot: bool = False
+    delayed: bool = False
 
 
 @dataclass
@@ -123,6 +152,10 @@ class Person:
     latest: dict[str, int] = field(default_factory=dict)
     entered: dict[str, list[tuple[str | None, int]]] = field(default_factory=dict)
     left: dict[str, list[tuple[str | None, int]]] = field(default_factory=dict)
+    erased_at: int = -1
+    arms: dict[str, str] = field(default_factory=dict)
+    patterns: dict[tuple[str, int, str | None], list[Any]] = field(default_factory=dict)
+    """What was seen of the patterns of entries, by journey, place and key."""
 
 
 @dataclass
@@ -151,5 +184,7 @@ class Step:
         self.contexts = {id(run): dict(run.context) for run in person.running}
         self.acting = False
         """Guards are over, actions are decided: with what the step has changed."""
+        self.met: list[Running] = []
+        """Those that have reached a milestone by this input."""
         self.candidates: list[Candidate] = []
         self.answer = Answer()

@@ -7,8 +7,11 @@ each question. It knows nothing of plans, closures, encodings or bounds on memor
 from collections import Counter
 from typing import Any
 
+from tests.properties.contact import Contact
+from tests.properties.experiments import Experiments
 from tests.properties.guards import Guards
 from tests.properties.instances import ABANDON, MICROSTEPS, Instances
+from tests.properties.matching import Matching, Seen, over, waiting
 from tests.properties.memory import (
     Answer,
     Candidate,
@@ -19,23 +22,36 @@ from tests.properties.memory import (
     Wait,
     millis,
 )
+from tests.properties.other_actions import ANSWERS, answered, deadlines, raised
 from tests.properties.profile import Profile, names
 from tests.properties.sending import Sending
+from tests.properties.trees import walk
 
 Document = dict[str, Any]
 DAY = 24 * 3_600_000
+ERASED = "CustomerErased"
 
 
 class Naive:
     def __init__(
-        self, journeys: list[Document], customer: Document, policies: Document, channels: Document
+        self,
+        journeys: list[Document],
+        customer: Document,
+        policies: Document,
+        channels: Document,
+        experiments: Document | None = None,
     ) -> None:
         self._journeys = sorted(journeys, key=lambda j: (-j.get("priority", 50), j["journey"]))
         self._by_name = {journey["journey"]: journey for journey in journeys}
         self._profile = Profile(customer, policies)
         self._guards = Guards(self._profile)
-        self._sending = Sending(self._guards, self._by_name, channels["channels"])
-        self._instances = Instances(self._guards, self._sending)
+        contact = Contact(self._guards, self._by_name, policies)
+        self._sending = Sending(self._guards, self._by_name, channels["channels"], contact)
+        self._matching = Matching(self._guards)
+        self._instances = Instances(
+            self._guards, self._sending, Experiments(experiments or {}), self._matching
+        )
+        self._instances.switch = self._switch
         self.people: dict[str, Person] = {}
 
     # What comes in.
@@ -44,10 +60,11 @@ class Naive:
         """An event, in the order taken (rules T4, T6, T7, T9, S1)."""
         if event.type not in self.read_types():
             return Answer("IGNORED")
-        person = self.people.setdefault(
-            event.key,
-            Person(event.key, event.customer_id, None if event.customer_id else event.anonymous_id),
-        )
+        person = self.people.setdefault(event.key, _nobody(event))
+        if event.type == ERASED:
+            return self._erase(person, event, now)
+        if event.at <= person.erased_at:
+            return Answer("ERASED")
         repeated = self._repeated(person, event, now)
         if repeated is not None:
             return Answer(repeated)
@@ -62,12 +79,27 @@ class Naive:
         elif late and all(late.values()):
             step.answer.outcome = "LATE"
         self._sending.withdraw(step, self._profile.withdrawn(person.past, event))
+        answered(person, event)
+        self._sending.came_back(step)
         for journey, run in self._in_order(person, late):
             self._instances.reach(step, journey, run, late=late[journey["journey"]])
         for journey in self._readers(event.type):
             self._enter_first(step, journey, late=late[journey["journey"]])
-        self._sending.decide(step)
+        self._instances.reckon(step)
+        self._decide(step)
         return _joined(fired, step.answer)
+
+    def _erase(self, person: Person, event: Happened, now: int) -> Answer:
+        """Rule M4: everything is taken back and gone; the time of it stays."""
+        step = Step(person, event.at, now, event)
+        for run in list(person.running):
+            self._instances.end(step, run, "ERASED", None, event.type)
+        for run in person.everything:
+            self._sending.cancel(step, run, {"end", "leave", "never"}, None)
+        afresh = _nobody(event)
+        afresh.erased_at = max(event.at, person.erased_at)
+        self.people[event.key] = afresh
+        return step.answer
 
     def tick(self, key: str, up_to: int, now: int) -> Answer:
         """The clock passed the due time of something that waits (rule T4)."""
@@ -80,7 +112,21 @@ class Naive:
         person = self.people[key]
         dues = [wait.due for run in person.running for wait in run.waits]
         dues += [candidate.due for candidate in person.waiting if candidate.due is not None]
+        dues += [due for due, _, _, _ in self._unfollowed(person)]
+        dues += [due for due, _, _ in deadlines(person)]
         return min(dues, default=None)
+
+    def _unfollowed(self, person: Person) -> list[tuple[int, Document, Document, Seen]]:
+        """Rule P1, `not_followed_by` of entries: when each is over, of which clause and event."""
+        found = []
+        for (name, place, _), who in person.patterns.items():
+            journey = self._by_name[name]
+            clause = journey["entry"][place]
+            found += [
+                (over(clause["pattern"], seen), journey, clause, seen)
+                for seen in waiting(clause, who)
+            ]
+        return found
 
     def known(self) -> list[str]:
         return list(self.people)
@@ -91,7 +137,9 @@ class Naive:
         types = {type_ for journey in self._journeys for type_ in self._instances.types(journey)}
         for journey in self._journeys:
             types |= self._profile.types(journey.get("features", {}))
-        return types | self._profile.types({})
+        # An erasure is read wherever it is published (M4).
+        # What answers a command counts (A7, C3, C7), whoever reads it besides.
+        return types | self._profile.types({}) | {*ANSWERS, ERASED}
 
     def _readers(self, type_: str) -> list[Document]:
         return [journey for journey in self._journeys if type_ in self._instances.types(journey)]
@@ -131,22 +179,43 @@ class Naive:
         """Rules S4, I3: the first clause that matches, once."""
         event = step.event
         assert event is not None
-        refused: str | None = None
-        for clause in journey["entry"]:
+        name = journey["journey"]
+        if not late:
+            self._see(step, journey)
+        for place, clause in enumerate(journey["entry"]):
             if event.type not in names(clause["on"]):
                 continue
-            refused = self._guards.holds(
-                step, clause.get("when"), journey, None, self._guards.fields(step, None)
-            )
+            refused = self._asked(step, journey, place)
             if refused is None and not late:
                 self._enter(step, journey, clause)
                 return
+            step.answer.entries.append((name, refused or "LATE"))
             if refused is None:
-                step.answer.entries.append((journey["journey"], "LATE"))
                 return
-            step.answer.entries.append((journey["journey"], refused))
 
-    def _enter(self, step: Step, journey: Document, clause: Document) -> None:
+    def _see(self, step: Step, journey: Document) -> None:
+        """Rule P1: the event is kept for the patterns of the journey's entries."""
+        for place, clause in enumerate(journey["entry"]):
+            if "pattern" in clause and step.event and step.event.type in names(clause["on"]):
+                key = self._instances.key(step, journey, clause)
+                who = step.person.patterns.setdefault((journey["journey"], place, key), [])
+                self._matching.see(step, clause, journey, None, who)
+
+    def _asked(self, step: Step, journey: Document, place: int) -> str | None:
+        """Why a clause does not let in; None where it does."""
+        clause = journey["entry"][place]
+        if "pattern" in clause:
+            key = self._instances.key(step, journey, clause)
+            who = step.person.patterns.get((journey["journey"], place, key), [])
+            return None if self._matching.complete(step, clause, who) else "GUARD_FALSE"
+        if "becomes" in clause and not self._matching.becomes(step, clause, journey):
+            return "GUARD_FALSE"
+        fields = self._guards.fields(step, None)
+        return self._guards.holds(step, clause.get("when"), journey, None, fields)
+
+    def _enter(
+        self, step: Step, journey: Document, clause: Document, context: Document | None = None
+    ) -> None:
         name, event = journey["journey"], step.event
         assert event is not None
         key = self._instances.key(step, journey, clause)
@@ -159,8 +228,9 @@ class Naive:
         entered = step.person.entered.setdefault(name, [])
         entered.append((key, step.at))
         run = Running(
-            name, key, len(entered), step.at, "", step.at, step.at, event.origin, context={}
+            name, key, len(entered), step.at, "", step.at, step.at, event.origin, context or {}
         )
+        run.to_reach = list(journey.get("milestones", {}))
         self._instances.remember(step, journey, run, clause)
         step.person.running.append(run)
         step.person.everything.append(run)
@@ -208,7 +278,7 @@ class Naive:
             due = self.next_due(person.key)
             if due is None or due > up_to:
                 return answers
-            answers.append(self._instant(person, due, now))
+            answers.append(self._instant(person, due, max(now, due)))
 
     def _instant(self, person: Person, due: int, now: int) -> Answer:
         """Rounds, as long as what fired has armed timers for the very same instant."""
@@ -227,11 +297,57 @@ class Naive:
                 if any(wait.due == due for wait in run.waits):
                     rounds[id(run)] += 1
                     self._fire_run(step, run, looping=rounds[id(run)] > MICROSTEPS)
+            for due_, journey, clause, seen in self._unfollowed(person):
+                if due_ == due:
+                    seen.used = True
+                    step.event = seen.event
+                    self._enter(step, journey, clause)
+                    step.event = None
+            for due_, type_, issued in deadlines(person):
+                if due_ == due:
+                    self._raise(step, raised(person, due, type_, issued))
             candidates = step.candidates
+            self._instances.reckon(step)
             if self.next_due(person.key) != due:
-                self._sending.decide(step)
+                self._decide(step)
                 candidates = []
         return answer
+
+    def _raise(self, step: Step, event: Happened) -> None:
+        """Rule A4: the engine's own event on a task reaches its instance as any other does."""
+        answered(step.person, event)
+        step.event = event
+        step.person.past.append(event)
+        readers = {each["journey"]: False for each in self._readers(event.type)}
+        for journey, run in self._in_order(step.person, readers):
+            self._instances.reach(step, journey, run, late=False)
+        step.event = None
+
+    def _switch(self, step: Step, run: Running, exit_: Document) -> bool:
+        """Rule I6: whether the other journey takes the customer in; its guard is not asked."""
+        journey, event = self._by_name[run.journey], step.event
+        other = self._by_name[exit_["switch_to"]]
+        assert event is not None
+        view = self._guards.view(
+            step, run, self._guards.fields(step, run), journey.get("features", {})
+        )
+        context = {name: walk(value.tree, view) for name, value in exit_.get("with", {}).items()}
+        key = {"key": exit_["key"]} if "key" in exit_ else {}
+        before = len(step.answer.entries)
+        self._enter(step, other, {"on": [event.type], **key}, context)
+        return step.answer.entries[before][1] == "ENTERED"
+
+    def _decide(self, step: Step) -> None:
+        """Candidates, and where they lead that came to nothing (rules C1, C9)."""
+        self._sending.release(step)
+        while step.candidates:
+            told = len(step.answer.sends)
+            self._sending.decide(step)
+            decided, step.candidates = step.candidates, []
+            outcomes = {each["command_id"]: each["outcome"] for each in step.answer.sends[told:]}
+            for candidate in decided:
+                outcome = outcomes[str(self._sending.id_of(step, candidate))]
+                self._instances.follow(step, candidate, outcome)
 
     def _fire_run(self, step: Step, run: Running, *, looping: bool) -> None:
         """Rule S5: document order, the first whose guard holds; the others are spent."""
@@ -240,6 +356,8 @@ class Naive:
         if looping:
             self._instances.end(step, run, "LOOP", None, "after")
             return
+        for wait in due:
+            run.begun.pop(wait.index, None)
         for wait in due:
             step.answer.fired.append(wait.due)
             if self._fire_one(step, run, wait):
@@ -251,9 +369,13 @@ class Naive:
             self._instances.end(step, run, "ABANDONED", None, "abandon")
             return True
         transition = journey["stages"][run.stage]["transitions"][wait.index]
-        if self._guards.holds(step, transition.get("when"), journey, run, {}) is not None:
+        if wait.exits:
+            self._instances.end(step, run, "EXIT", "past", "at")
+            return True
+        guard = None if "pattern" in transition else transition.get("when")
+        if self._guards.holds(step, guard, journey, run, {}) is not None:
             return False
-        self._instances.take(step, journey, run, transition, "after")
+        self._instances.take(step, journey, run, transition, _waited(transition))
         self._instances.settle_if_moved(step, journey, run, transition)
         return True
 
@@ -266,3 +388,12 @@ def _joined(answers: list[Answer], last: Answer) -> Answer:
         last.sends[:0] = answer.sends
         last.fired[:0] = answer.fired
     return last
+
+
+def _waited(transition: Document) -> str:
+    return "at" if "at" in transition else "after"
+
+
+def _nobody(event: Happened) -> Person:
+    """Somebody never heard of."""
+    return Person(event.key, event.customer_id, None if event.customer_id else event.anonymous_id)

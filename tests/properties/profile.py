@@ -1,11 +1,15 @@
 """What the naive interpreter knows of a customer: found anew in the whole past each time."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from tests.properties.appointments import zone_of
 from tests.properties.memory import Happened, Person, millis
 from tests.properties.trees import Cel, NoValue, View, walk
 
 Document = dict[str, Any]
+GIVEN = "given"
+"""The type of what a test says was known before: fields `traits`, `consent`, `reachable`."""
 
 
 def event_fields(event: Happened) -> dict[str, Any]:
@@ -63,6 +67,8 @@ class Profile:
     def __init__(self, customer: Document, policies: Document) -> None:
         self._customer = customer
         self._purposes = policies["purposes"]
+        self._zone = policies.get("timezone")
+        self.calendars: Document = policies.get("calendars", {})
 
     def types(self, features: Document) -> set[str]:
         found = {source.split(".")[0] for t in self._traits().values() for source in t["from"]}
@@ -81,13 +87,17 @@ class Profile:
         best: tuple[int, str] | None = None
         value: Any = None
         for event in past:
-            for source in declared["from"]:
-                type_, field_name = source.split(".")
-                if event.type == type_ and (best is None or (event.at, event.event_id) > best):
-                    best, value = (event.at, event.event_id), event.fields[field_name]
+            for written in _written(event, name, declared["from"]):
+                if best is None or (event.at, event.event_id) > best:
+                    best, value = (event.at, event.event_id), written
         if at is None or best is None or "valid" not in declared:
             return value
         return None if at - best[0] > millis(declared["valid"]) else value
+
+    def zone(self, past: list[Happened], at: int) -> ZoneInfo:
+        """The customer's, else the policies', else UTC (rule W5)."""
+        own = self.trait(past, "timezone", at) if "timezone" in self._traits() else None
+        return zone_of(own, self._zone)
 
     def consent(self, past: list[Happened], purpose: str, channel: str) -> bool:
         """The cell of (purpose, channel), else the one for any channel, else the default."""
@@ -116,6 +126,9 @@ class Profile:
 
     def consent_writes(self, event: Happened) -> list[tuple[tuple[str, str | None], bool]]:
         """The cells that an event writes: ((purpose, channel), granted)."""
+        if event.type == GIVEN:
+            cells: list[tuple[tuple[str, str | None], bool]] = event.fields["consent"]
+            return cells
         view = reads_only(event_fields(event))
         writes = []
         for granting, rule in self._consent_rules():
@@ -145,6 +158,11 @@ class Profile:
             for rule in as_rules(declared.get(side, []))
             if matches(rule, event)
         ]
+        written += [
+            (event.at, event.event_id, True)
+            for event in past
+            if event.type == GIVEN and channel in event.fields["reachable"]
+        ]
         return max(written)[2] if written else False
 
     def feature(self, past: list[Happened], private: Document, name: str, at: int) -> Any:
@@ -160,8 +178,23 @@ class Profile:
             and true_of(declared.get("where"), reads_only(event_fields(event)))
         ]
         inside.sort(key=lambda event: event.at)
-        values = [event.fields[field_name] for event in inside] if field_name else inside
-        return _fold(operation, values, declared)
+        if "fields" in declared:
+            told = [{f: e.fields[f] for f in declared["fields"]} | {"at": e.at} for e in inside]
+            return _fold(operation, told, declared)
+        if not field_name:
+            return _fold(operation, inside, declared)
+        values = [event.fields[field_name] for event in inside]
+        return _fold(operation, [value for value in values if value is not None], declared)
+
+    def complete(self, past: list[Happened], private: Document, name: str, at: int) -> bool:
+        """Rule K3: whether the window is full since the first input; without one, never."""
+        declared = private.get(name) or self._customer["features"][name]
+        return "within" in declared and at - _since(past, declared) >= millis(declared["within"])
+
+    def warming(self, past: list[Happened], private: Document, name: str, at: int) -> bool:
+        """Rule K3: whether guards may not ask for it yet."""
+        declared = private.get(name) or self._customer["features"][name]
+        return "warm_up" in declared and at - _since(past, declared) < millis(declared["warm_up"])
 
     def _traits(self) -> dict[str, Any]:
         traits: dict[str, Any] = self._customer.get("traits", {})
@@ -172,6 +205,25 @@ class Profile:
         return [(True, rule) for rule in as_rules(consent.get("set", []))] + [
             (False, rule) for rule in as_rules(consent.get("revoke", []))
         ]
+
+
+def _written(event: Happened, trait: str, sources: list[str]) -> list[Any]:
+    """The values that an event gives a trait; a null field writes none."""
+    if event.type == GIVEN:
+        return [event.fields["traits"][trait]] if trait in event.fields["traits"] else []
+    named = [source.split(".") for source in sources]
+    values = [event.fields[field_name] for type_, field_name in named if type_ == event.type]
+    return [value for value in values if value is not None]
+
+
+def _since(past: list[Happened], feature: Document) -> int:
+    """When the engine first heard of the customer, or the time of older history read later.
+
+    Here features are never deployed later than the first input.
+    """
+    type_ = _operation(feature)[1].split(".")[0]
+    heard = [event for event in past if event.type != GIVEN]
+    return min(heard[0].at, *(e.at for e in heard if e.backfill and e.type == type_), heard[0].at)
 
 
 _OPERATIONS = ("count", "sum", "min", "max", "first", "last", "recent", "distinct")
@@ -190,7 +242,7 @@ def _fold(operation: str, values: list[Any], declared: Document) -> Any:  # noqa
         case "distinct":
             return len(set(values))
         case "recent":
-            return values[-declared["keep"] :]
+            return values[-declared.get("keep", 64) :]
         case "first":
             return values[0] if values else None
         case "last":

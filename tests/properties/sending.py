@@ -1,29 +1,30 @@
 """Candidates of the naive interpreter: asked, kept waiting, decided, cancelled (A, C1)."""
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import uuid5
 
-from tests.properties.guards import Guards
+from tests.properties.contact import Contact, counted
+from tests.properties.guards import Guards, Warming
 from tests.properties.memory import Candidate, Issued, Running, Step, Wait, millis
-from tests.properties.trees import walk
+from tests.properties.other_actions import WITHOUT_POLICY, taken
+from tests.properties.taking_back import OF_OTHERS, TakingBack, cause, listed
+from tests.properties.trees import NoValue, walk
 
 Document = dict[str, Any]
-COMMANDS = UUID("6d1f0c5e-3b7a-5c0e-9a41-f2d08b6c7e15")
-"""The namespace of command ids."""
-CANCELLING = {"GOAL", "EXIT", "ABANDONED", "RESTARTED", "LOOP", "QUARANTINED"}
 
 
-def cause(step: Step, run: Running) -> tuple[str, str, int]:
-    """The event, or for a timer the one that set it."""
-    return step.event.origin if step.event is not None else run.cause
-
-
-class Sending:
+class Sending(TakingBack):
     def __init__(
-        self, guards: Guards, journeys: dict[str, Document], channels: dict[str, Document]
+        self,
+        guards: Guards,
+        journeys: dict[str, Document],
+        channels: dict[str, Document],
+        contact: Contact,
     ) -> None:
-        self._guards = guards
-        self.journeys = journeys
+        super().__init__(guards, journeys)
+        self._contact = contact
         self._channels = channels
 
     def ask(self, step: Step, run: Running, actions: list[Document]) -> None:
@@ -46,43 +47,188 @@ class Sending:
             )
 
     def decide(self, step: Step) -> None:
+        """Rule C1, of all candidates of an instant together."""
         step.acting = True
-        for candidate in step.candidates:
-            self._decide_one(step, candidate)
+        stood = [each for each in step.candidates if self._stands(step, each)]
+        ranked = self._contact.rank(step, stood)
+        passed = [
+            (each, channels)
+            for place, each in enumerate(ranked)
+            if (channels := self._open(step, each, ranked[:place]))
+        ]
+        before = counted(step.person)
+        winners: Counter[str] = Counter()
+        for candidate, channels in passed:
+            self._take_place(step, candidate, channels, before, winners)
 
-    def _decide_one(self, step: Step, candidate: Candidate) -> None:
-        send = candidate.action
-        journey = self.journeys[candidate.run.journey]
+    def _stands(self, step: Step, candidate: Candidate) -> bool:
+        """(1) and (2): held out, `when`, expiry, `delay`, held back by another journey."""
+        send, journey = candidate.action, self.journeys[candidate.run.journey]
+        plain = send.get("kind", "SEND") not in WITHOUT_POLICY
+        if plain and self._contact.held_out(step, journey["purpose"]):
+            self._say(step, candidate, "HOLDOUT")
+            return False
         fields = candidate.event
         outcome = self._guards.holds(step, send.get("when"), journey, candidate.run, fields)
         if outcome is None and _expired(candidate, send.get("expires"), step.now):
             outcome = "EXPIRED"
+        held = self._contact.held(step, candidate, journey["purpose"]) if plain else None
+        if outcome is None and held == "drop":
+            outcome = "HELD"
         if outcome is not None:
             self._say(step, candidate, outcome)
-        elif candidate.due is None and "delay" in send:
-            candidate.due = candidate.asked_for + millis(send["delay"])
-            step.person.waiting.append(candidate)
-            self._say(step, candidate, "DEFERRED", cause="DELAY", until=candidate.due)
+        elif not candidate.delayed and "delay" in send:
+            candidate.delayed = True
+            self._put_off(step, candidate, "DELAY", candidate.asked_for + millis(send["delay"]))
             self._wait_since(step, candidate.run, send["id"])
+        elif held is not None:
+            candidate.held = True
+            self._put_off(step, candidate, "HELD", held)
         else:
-            self._choose_channel(step, candidate)
+            return True
+        return False
 
-    def _choose_channel(self, step: Step, candidate: Candidate) -> None:
-        """The first of its list with consent and an address."""
+    def _put_off(self, step: Step, candidate: Candidate, why: str, until: int) -> None:
+        candidate.due = until
+        step.person.waiting.append(candidate)
+        self._say(step, candidate, "DEFERRED", cause=why, until=until)
+
+    def release(self, step: Step) -> None:
+        """Rule C8: what another journey has let go of is decided again."""
+        for candidate in [each for each in step.person.waiting if each.held]:
+            purpose = self.journeys[candidate.run.journey]["purpose"]
+            if self._contact.held(step, candidate, purpose) is None:
+                candidate.held = False
+                step.person.waiting.remove(candidate)
+                step.candidates.append(candidate)
+
+    def _open(self, step: Step, candidate: Candidate, above: list[Candidate]) -> list[str]:
+        """(3) and (4): the channels that it may take now; none where it was decided otherwise."""
         past, profile = step.person.past, self._guards.profile
         purpose = self.journeys[candidate.run.journey]["purpose"]
-        allowed = [c for c in candidate.action["channels"] if profile.consent(past, purpose, c)]
-        open_ = [c for c in allowed if profile.reachable(past, c)]
-        if not open_:
+        if self._contact.contradicted(step, candidate, above):
+            self._say(step, candidate, "THEME_CONFLICT")
+            return []
+        if candidate.action.get("kind", "SEND") != "SEND":
+            return self._its_channel(step, candidate, purpose)
+        left = [c for c in listed(candidate.action) if c not in candidate.tried]
+        allowed = [c for c in left if profile.consent(past, purpose, c)]
+        reached = [c for c in allowed if profile.reachable(past, c)]
+        if not reached:
             self._say(step, candidate, "UNREACHABLE" if allowed else "NO_CONSENT")
+            return []
+        loud = [c for c in reached if not self._contact.quiet(step, purpose, c, step.now)]
+        if not loud:
+            self._wait_for_morning(step, candidate, purpose, reached)
+            return []
+        if self._contact.arbitration(purpose) and not candidate.at_slot:
+            return self._collected(step, candidate, purpose, loud)
+        return loud
+
+    def _its_channel(self, step: Step, candidate: Candidate, purpose: str) -> list[str]:
+        """Rules A2 to A5: who is there needs no consent, and an audience no address."""
+        past, profile, action = step.person.past, self._guards.profile, candidate.action
+        kind, channel = action["kind"], action["channel"]
+        if kind == "ROUTE" or action.get("op") == "remove":
+            return [channel]
+        if not profile.consent(past, purpose, channel):
+            self._say(step, candidate, "NO_CONSENT")
+        elif kind != "SYNC" and not profile.reachable(past, channel):
+            self._say(step, candidate, "UNREACHABLE")
+        else:
+            return [channel]
+        return []
+
+    def _wait_for_morning(
+        self, step: Step, candidate: Candidate, purpose: str, channels: list[str]
+    ) -> None:
+        until = min(self._contact.opening(step, purpose, c) for c in channels)
+        late = _expired(candidate, candidate.action.get("expires"), until)
+        if self._contact.skips(purpose) or late:
+            self._say(step, candidate, "QUIET_HOURS")
+        else:
+            self._put_off(step, candidate, "QUIET_HOURS", until)
+
+    def _collected(
+        self, step: Step, candidate: Candidate, purpose: str, channels: list[str]
+    ) -> list[str]:
+        """Rule C5: it waits for its slot, at which the best win."""
+        slot = self._contact.slot(step, purpose, step.now)
+        candidate.at_slot = True
+        if slot == step.now:
+            return channels
+        if _expired(candidate, candidate.action.get("expires"), slot):
+            self._say(step, candidate, "EXPIRED")
+        else:
+            self._put_off(step, candidate, "ARBITRATION", slot)
+        return []
+
+    def _take_place(
+        self,
+        step: Step,
+        candidate: Candidate,
+        channels: list[str],
+        before: list[Issued],
+        winners: Counter[str],
+    ) -> None:
+        """(5) to (7): the first channel that all caps allow, unless others have won."""
+        purpose = self.journeys[candidate.run.journey]["purpose"]
+        arbitration = self._contact.arbitration(purpose)
+        if arbitration and winners[purpose] >= arbitration.get("winners", 1):
+            if arbitration.get("losers") == "defer":
+                slot = self._contact.slot(step, purpose, step.now + 1)
+                self._put_off(step, candidate, "ARBITRATION", slot)
+            else:
+                self._say(step, candidate, "LOWER_PRIORITY")
             return
-        channel = self._channels[open_[0]]
+        sent = counted(step.person)
+        capless = candidate.action.get("kind", "SEND") in {*WITHOUT_POLICY, "SYNC"}
+        free = [c for c in channels if capless or self._contact.room(step, purpose, c, sent)]
+        if free:
+            winners[purpose] += 1
+            self._choose_channel(step, candidate, free[0], purpose)
+            return
+        once = any(self._contact.room(step, purpose, c, before) for c in channels)
+        self._say(step, candidate, "LOWER_PRIORITY" if once else "CAP_REACHED")
+
+    def _choose_channel(self, step: Step, candidate: Candidate, name: str, purpose: str) -> None:
+        channel = self._channels[name]
         expires = candidate.action.get("expires", channel.get("expires"))
         if _expired(candidate, expires, step.now + millis(channel.get("hold", "0s"))):
             self._say(step, candidate, "EXPIRED")
             return
-        self._command(step, candidate, open_[0], purpose)
-        self._say(step, candidate, "SENT")
+        try:
+            if not self._wins(step, candidate):
+                self._say(step, candidate, "LOWER_PRIORITY")
+                return
+            self._command(step, candidate, name, purpose)
+        except (NoValue, Warming):
+            self._say(step, candidate, "GUARD_ERROR")
+        else:
+            self._say(step, candidate, "SENT")
+
+    def _contested(self, step: Step, candidate: Candidate) -> Any:
+        run, action = candidate.run, candidate.action
+        if "reply_to" not in action:
+            return action.get("slot")
+        private = self.journeys[run.journey].get("features", {})
+        return walk(action["reply_to"].tree, self._guards.view(step, run, candidate.event, private))
+
+    def _priority(self, candidate: Candidate) -> Any:
+        journey = self.journeys[candidate.run.journey]
+        return candidate.action.get("priority", journey.get("priority", 50))
+
+    def _wins(self, step: Step, candidate: Candidate) -> bool:
+        """One answer for a contact; of shows in a slot the more important (rules A2, A3)."""
+        kind = candidate.action.get("kind", "SEND")
+        if kind not in ("ROUTE", "SHOW"):
+            return True
+        rivals = taken(step, kind, self._contested(step, candidate))
+        if kind == "ROUTE" or any(r.priority >= self._priority(candidate) for r in rivals):
+            return not rivals
+        for rival in rivals:
+            self._call_back(step, rival.of.run, rival)
+        return True
 
     def _command(self, step: Step, candidate: Candidate, channel: str, purpose: str) -> None:
         run, send = candidate.run, candidate.action
@@ -93,10 +239,10 @@ class Sending:
         view = self._guards.view(step, run, fields, journey.get("features", {}))
         step.answer.commands.append(
             {
-                "command_id": str(self._id(step, candidate)),
-                "action": "SEND",
+                "command_id": str(self.id_of(step, candidate)),
+                "action": send.get("kind", "SEND"),
                 "send_id": send["id"],
-                "attempt": 0,
+                "attempt": candidate.attempt,
                 "channel": channel,
                 "customer_id": step.person.customer_id,
                 "anonymous_id": step.anonymous_id,
@@ -109,6 +255,9 @@ class Sending:
                 "not_before": step.now + hold,
                 "not_after": None if expires is None else candidate.asked_at + millis(expires),
                 "cancels": None,
+                **OF_OTHERS,
+                "reply_to": self._contested(step, candidate) if "reply_to" in send else None,
+                **{name: send.get(name) for name in ("slot", "team", "op")},
                 "journey": [
                     run.journey,
                     journey["version"],
@@ -117,23 +266,38 @@ class Sending:
                     run.entry_no,
                 ],
                 "event_id": candidate.cause[0],
-                "decision_id": str(uuid5(self._id(step, candidate), f"SENT/{step.now}")),
+                "decision_id": str(uuid5(self.id_of(step, candidate), f"SENT/{step.now}")),
             }
         )
-        run.issued.append(
-            Issued(
-                command_id=str(self._id(step, candidate)),
-                send=send["id"],
-                channel=channel,
-                purpose=purpose,
-                at=step.now,
-                not_before=step.now + hold,
-                cancel_on=send.get("cancel_on", "end"),
-                stage=candidate.stage,
-                visit=candidate.visit,
-            )
-        )
+        run.issued.append(self._issued(step, candidate, channel, purpose))
+        for issued in list(run.issued):
+            if issued.send == send.get("replaces"):
+                self._call_back(step, run, issued)
         self._wait_since(step, run, send["id"])
+
+    def _issued(self, step: Step, candidate: Candidate, channel: str, purpose: str) -> Issued:
+        """What is remembered of the command."""
+        send = candidate.action
+        hold = millis(self._channels[channel].get("hold", "0s"))
+        expires = send.get("expires", self._channels[channel].get("expires"))
+        return Issued(
+            command_id=str(self.id_of(step, candidate)),
+            send=send["id"],
+            channel=channel,
+            purpose=purpose,
+            at=step.now,
+            not_before=step.now + hold,
+            cancel_on=send.get("cancel_on", "end"),
+            stage=candidate.stage,
+            visit=candidate.visit,
+            theme=send.get("theme"),
+            kind=send.get("kind", "SEND"),
+            contested=self._contested(step, candidate),
+            priority=self._priority(candidate),
+            ack_by=step.now + millis(send["ack_within"]) if "ack_within" in send else None,
+            not_after=None if expires is None else candidate.asked_at + millis(expires),
+            of=candidate,
+        )
 
     def _wait_since(self, step: Step, run: Running, send: str) -> None:
         """Rule W1: a wait that is not over moves with the send from which it counts."""
@@ -161,100 +325,22 @@ class Sending:
         assert start is not None
         return max(start + after, entered)
 
-    def cancel(
-        self, step: Step, run: Running, kinds: set[str], visit: tuple[str, int] | None
-    ) -> None:
-        """Rule A7: what waits, and what the sender still holds back."""
-        for candidate in [*step.candidates, *step.person.waiting]:
-            if (
-                candidate.run is run
-                and candidate.action.get("cancel_on", "end") in kinds
-                and visit in (None, (candidate.stage, candidate.visit))
-            ):
-                held = candidate in step.person.waiting
-                (step.person.waiting if held else step.candidates).remove(candidate)
-                self._say(step, candidate, "CANCELLED")
-        for issued in run.issued:
-            if issued.cancel_on in kinds and visit in (None, (issued.stage, issued.visit)):
-                self._call_back(step, run, issued)
-
-    def withdraw(self, step: Step, withdrawn: set[str]) -> None:
-        """Rule K1: a withdrawal cancels at once what waits or is open."""
-        past, consent = step.person.past, self._guards.profile.consent
-        for candidate in list(step.person.waiting):
-            purpose = self.journeys[candidate.run.journey]["purpose"]
-            channels = candidate.action["channels"]
-            if purpose in withdrawn and not any(consent(past, purpose, c) for c in channels):
-                step.person.waiting.remove(candidate)
-                self._say(step, candidate, "CANCELLED")
-        for run in step.person.everything:
-            for issued in run.issued:
-                purpose = issued.purpose
-                if purpose in withdrawn and not consent(past, purpose, issued.channel):
-                    self._call_back(step, run, issued)
-
-    def _call_back(self, step: Step, run: Running, issued: Issued) -> None:
-        if issued.cancelled or issued.not_before <= step.now:
+    def came_back(self, step: Step) -> None:
+        """Rule C7: a final bounce or failure, before it expires, takes the next channel."""
+        event = step.event
+        if event is None or event.type not in ("MessageBounced", "MessageFailed"):
             return
-        issued.cancelled = True
-        step.answer.commands.append(
-            {
-                "command_id": str(uuid5(UUID(issued.command_id), "cancel")),
-                "action": "CANCEL",
-                "send_id": issued.send,
-                "channel": issued.channel,
-                "customer_id": step.person.customer_id,
-                "anonymous_id": step.anonymous_id,
-                "purpose": issued.purpose,
-                "created_at": step.now,
-                "cancels": issued.command_id,
-                "journey": [
-                    run.journey,
-                    self.journeys[run.journey]["version"],
-                    run.key,
-                    issued.stage,
-                    run.entry_no,
-                ],
-                "event_id": cause(step, run)[0],
-            }
-        )
-
-    def _id(self, step: Step, candidate: Candidate) -> UUID:
-        """Rule A6."""
-        run = candidate.run
-        action = candidate.action["id"]
-        if candidate.number > 1:
-            action = f"{action}#{candidate.number}"
-        parts = [0, step.person.key, run.journey, run.key or "", run.entry_no]
-        return uuid5(COMMANDS, "/".join(str(p) for p in [*parts, candidate.visit, action, 0]))
-
-    def _say(
-        self,
-        step: Step,
-        candidate: Candidate,
-        outcome: str,
-        cause: str | None = None,
-        until: int | None = None,
-    ) -> None:
-        command_id = self._id(step, candidate)
-        step.answer.sends.append(
-            {
-                "decision_id": str(uuid5(command_id, f"{outcome}/{step.now}")),
-                "customer_id": step.person.customer_id,
-                "anonymous_id": step.anonymous_id,
-                "journey": candidate.run.journey,
-                "version": self.journeys[candidate.run.journey]["version"],
-                "key": candidate.run.key,
-                "entry_no": candidate.run.entry_no,
-                "send_id": candidate.action["id"],
-                "attempt": 0,
-                "command_id": str(command_id),
-                "outcome": outcome,
-                "cause": cause,
-                "until": until,
-                "decided_at": step.now,
-            }
-        )
+        for issued in [i for run in step.person.everything for i in run.issued]:
+            if issued.command_id != event.fields["command_id"] or not event.fields["permanent"]:
+                continue
+            issued.returned, of = True, issued.of
+            expires = of.action.get("expires", self._channels[issued.channel].get("expires"))
+            tried = (*of.tried, issued.channel)
+            left = [c for c in listed(of.action) if c not in tried]
+            if left and not _expired(of, expires, step.now) and of.run.ended is None:
+                step.candidates.append(
+                    replace(of, attempt=of.attempt + 1, tried=tried, due=None, at_slot=True)
+                )
 
 
 def _expired(candidate: Candidate, expires: str | None, at: int) -> bool:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.decision import Decision
+from journey_engine.decide.due import next_due
 from journey_engine.decide.event import Event, TimersDue, state_key
-from journey_engine.decide.state import EMPTY, STATE_BYTES_MAX, CustomerState, next_due
+from journey_engine.decide.state import EMPTY, STATE_BYTES_MAX, CustomerState
 from journey_engine.define.plan import Plan
 from journey_engine.encode.state import decode_state, encode_state
 from tests.properties.core import Core, as_event, compiled

@@ -5,6 +5,7 @@ Null, absence and error follow CEL: ordering a null is an error, `&&` and `||` a
 either side.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +49,8 @@ def _text(tree: Tree) -> str:  # noqa: PLR0911 - one form a case
             return _literal(value)
         case ("visits", stage):
             return f"stage('{stage}').visits"
+        case ("complete", name):
+            return f"features.{name}.complete"
         case ("event" | "customer" | "instance" | "features", name):
             return f"{tree[0]}.{name}"
         case ("consent" | "reachable" | "changed" | "in_journey", *names):
@@ -70,7 +73,7 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def walk(tree: Tree, view: View) -> Any:  # noqa: PLR0911 - one form a case
+def walk(tree: Tree, view: View) -> Any:  # noqa: C901, PLR0911, PLR0912 - one form a case
     match tree:
         case ("lit", value):
             return value
@@ -88,6 +91,12 @@ def walk(tree: Tree, view: View) -> Any:  # noqa: PLR0911 - one form a case
             return _ordered(tree[0], walk(left, view), walk(right, view))
         case ("dwelt", whose, minutes):
             return view("now") - view("entered_at", whose) >= minutes * 60_000
+        case ("?", asked, then, other):
+            return walk(then if walk(asked, view) else other, view)
+        case ("+" | "-" | "*" | "/" | "%" | "in", left, right):
+            return _combined(tree[0], walk(left, view), walk(right, view))
+        case ("has" | "size" | "string" | "double" | "int" | "list" | "member", *parts):
+            return _made(tree[0], parts, view)
         case (what, *names):
             return view(what, *names)
         case _:
@@ -112,3 +121,42 @@ def _ordered(sign: str, left: Any, right: Any) -> bool:
     if left is None or right is None:
         raise NoValue
     return bool(_ORDER[sign](left, right))
+
+
+def _combined(sign: str, left: Any, right: Any) -> Any:
+    if right is None or (left is None and sign != "in") or (sign in "/%" and right == 0):
+        raise NoValue
+    match sign:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return int(left / right) if isinstance(left, int) else left / right
+        case "%":
+            return int(math.fmod(left, right))
+        case _:
+            return left in right
+
+
+def _made(what: str, parts: list[Any], view: View) -> Any:  # noqa: PLR0911 - one form a case
+    if what == "list":
+        return [walk(part, view) for part in parts]
+    value = walk(parts[0], view)
+    if what == "has":
+        return value is not None
+    if value is None:
+        raise NoValue
+    match what:
+        case "size":
+            return len(value)
+        case "string":
+            return str(value).lower() if isinstance(value, bool) else str(value)
+        case "double":
+            return float(value)
+        case "int":
+            return int(value)
+        case _:
+            return value[parts[1]]
