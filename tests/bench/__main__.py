@@ -1,8 +1,9 @@
 """`make bench`: events for a CPU-second of the worker, next to an idiomatic Faust agent.
 
 The same job and the same records on the embedded broker, in turn, each run a process of its own
-with a new broker; CPU is user + system of that process with all its threads, start and warm-up
-left out. The last line is JSON.
+with a new broker; so is a second job of the worker, with caps, quiet hours, arbitration and a
+split. CPU is user + system of that process with all its threads, start and warm-up left out. The
+last line is JSON.
 """
 
 import argparse
@@ -62,10 +63,19 @@ Start = Callable[[str, Path], "subprocess.Popen[bytes]"]
 
 
 def start_worker(broker: str, data: Path) -> "subprocess.Popen[bytes]":
+    return _start_worker(broker, data, "topologies")
+
+
+def start_policed(broker: str, data: Path) -> "subprocess.Popen[bytes]":
+    """The worker on the second job."""
+    return _start_worker(broker, data, "policed")
+
+
+def _start_worker(broker: str, data: Path, definitions: str) -> "subprocess.Popen[bytes]":
     settings = {
         "JOURNEY_APP_ID": "bench",
         "JOURNEY_BROKERS": broker,
-        "JOURNEY_TOPOLOGIES": str(HERE / "topologies"),
+        "JOURNEY_TOPOLOGIES": str(HERE / definitions),
         "JOURNEY_SCHEMAS": str(ROOT / "schemas"),
         "JOURNEY_DATA_DIR": str(data),
         "JOURNEY_STORE": "disk",
@@ -125,11 +135,11 @@ async def account(
     broker: str,
     warm_up: int,
     events: int,
-    app: str = "bench",
+    group_id: str = "bench",
     topic: str = TOPIC,
 ) -> Run:
     """The CPU and the time from when `warm_up` events are committed until all are."""
-    group = AIOKafkaConsumer(bootstrap_servers=broker, group_id=app, enable_auto_commit=False)
+    group = AIOKafkaConsumer(bootstrap_servers=broker, group_id=group_id, enable_auto_commit=False)
     await group.start()
     try:
         watched = psutil.Process(process.pid)
@@ -171,25 +181,46 @@ def main() -> None:
     chosen = parser.parse_args()
     console = Console(highlight=False)
     ours: list[Run] = []
+    policed: list[Run] = []
     theirs: list[Run] = []
     for number in range(1, chosen.rounds + 1):
         with console.status(f"round {number} of {chosen.rounds}: the worker"):
             ours.append(asyncio.run(measure(start_worker, chosen.events)))
+        with console.status(f"round {number} of {chosen.rounds}: the worker under policies"):
+            policed.append(asyncio.run(measure(start_policed, chosen.events)))
         with console.status(f"round {number} of {chosen.rounds}: the Faust agent"):
             theirs.append(asyncio.run(measure(start_agent, chosen.agent_events)))
         console.print(
             f"round {number}: worker {ours[-1].per_cpu_second:,.0f}, "
+            f"under policies {policed[-1].per_cpu_second:,.0f}, "
             f"Faust agent {theirs[-1].per_cpu_second:,.0f} events for a CPU-second"
         )
+    _report(console, ours, policed, theirs)
+
+
+def _report(console: Console, ours: list[Run], policed: list[Run], theirs: list[Run]) -> None:
     ratios = [a.per_cpu_second / b.per_cpu_second for a, b in zip(ours, theirs, strict=True)]
     console.print("\nevents for a CPU-second, median [min - max]")
     console.print(f"  worker, at least once, RocksDB  {_spread(ours)}")
+    console.print(f"  the same under policies         {_spread(policed)}")
     console.print(f"  idiomatic Faust agent, RocksDB  {_spread(theirs)}")
     ratio = statistics.median(ratios)
+    shares = [b.per_cpu_second / a.per_cpu_second for a, b in zip(ours, policed, strict=True)]
+    share = statistics.median(shares)
+    console.print(
+        f"  under policies, pair by pair  {share:.2f}  [{min(shares):.2f} - {max(shares):.2f}]"
+    )
     console.print(f"  ratio, pair by pair  {ratio:.1f}  [{min(ratios):.1f} - {max(ratios):.1f}]")
     engine = statistics.median(run.per_cpu_second for run in ours)
     faust = statistics.median(run.per_cpu_second for run in theirs)
-    line = {"engine_alo": round(engine), "faust": round(faust), "ratio": round(ratio, 1)}
+    second = statistics.median(run.per_cpu_second for run in policed)
+    line = {
+        "engine_alo": round(engine),
+        "engine_policed": round(second),
+        "policed_share": round(share, 2),
+        "faust": round(faust),
+        "ratio": round(ratio, 1),
+    }
     print(json.dumps(line))  # noqa: T201 - machines read the last line
 
 

@@ -26,7 +26,7 @@ from journey_engine.run.brokers import KafkaBroker, free_port
 from journey_engine.run.definitions import load_schemas, load_topics
 from journey_engine.run.producers import Output
 from journey_engine.run.publisher import publish
-from journey_engine.run.settings import load
+from journey_engine.run.settings import Settings, load
 from journey_engine.run.topics import create_topics
 from tests.bench.__main__ import (
     EVENTS_OF_A_CUSTOMER,
@@ -95,11 +95,15 @@ class Place(NamedTuple):
         }
         return spawn(["-m", "journey_engine", "worker"], environment, self.folder / "log")
 
+    @property
+    def settings(self) -> Settings:
+        """Of the app and its prefix."""
+        return load(brokers=self.broker, app_id=self.app, topic_prefix=f"{self.app}.")
+
     async def records(self, events: int) -> Sequence[Record]:
         """Make the topics; the events, routed."""
         schemas, topics = load_schemas(ROOT / "schemas"), load_topics(self.topologies, self.app)
-        settings = load(brokers=self.broker, app_id=self.app, topic_prefix=f"{self.app}.")
-        await create_topics(settings, topics)
+        await create_topics(self.settings, topics)
         lines = shop(events, events // EVENTS_OF_A_CUSTOMER, schemas)
         return list(route(lines, schemas, {CHANNEL: TOPIC}, topics.partitions, marks=False))
 
@@ -117,7 +121,12 @@ async def backlog(broker: str, guarantee: str, events: int) -> tuple[float, floa
         process = place.start(free_port(), JOURNEY_GUARANTEE=guarantee)
         try:
             run = await account(
-                process, broker, int(events * WARM_UP), events, place.app, f"{place.app}.{TOPIC}"
+                process,
+                broker,
+                int(events * WARM_UP),
+                events,
+                place.settings.group,
+                f"{place.app}.{TOPIC}",
             )
         finally:
             process.terminate()

@@ -1,14 +1,16 @@
 """`make bench-memory`: what a worker's partitions take while its customers grow, store `disk`.
 
 Events of new customers, and half as many of known ones, go through the worker's own tasks and
-stores, each flush confirmed as after a commit; every customer has a timer. No broker: what its
-clients take does not grow. The last line is JSON.
+stores, each flush confirmed as after a commit; every customer has a timer. No broker: room is left
+in `memory_mib` for its clients, which do not grow. The last line is JSON; the exit code is 1 if
+the process took more than `memory_mib`.
 """
 
 import argparse
 import gc
 import json
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from journey_engine.decode.log import LogLine, route
 from journey_engine.run.clock import StreamClock
 from journey_engine.run.definitions import load as load_definitions
 from journey_engine.run.garbage import collected_rarely
+from journey_engine.run.memory import Memory
 from journey_engine.run.settings import StoreKind, load
 from journey_engine.run.stores import Stores
 from journey_engine.run.task import PartitionTask
@@ -36,6 +39,8 @@ BATCH = 5_000
 TELLS = 20
 """Lines of the table."""
 GAP_MS = 5
+TOPICS = 5
+"""Of the company: its channels and the inbox."""
 
 
 def growing(customers: int, schemas: Schemas) -> Iterator[LogLine]:
@@ -60,20 +65,25 @@ def growing(customers: int, schemas: Schemas) -> Iterator[LogLine]:
             )
 
 
-def main() -> None:
+def main() -> int:
+    """The exit code."""
     parser = argparse.ArgumentParser(prog="make bench-memory", description=__doc__)
     parser.add_argument("--customers", type=int, default=5_000_000)
-    parser.add_argument("--store-memory-mib", type=int, default=256)
+    parser.add_argument("--memory-mib", type=int, help="the setting, else its default")
+    parser.add_argument("--partitions", type=int, default=8)
     chosen = parser.parse_args()
     definitions = load_definitions(HERE / "topologies", ROOT / "schemas", "bench")
-    partitions = definitions.topics.partitions
+    partitions: int = chosen.partitions
     reader = Reader(definitions.schemas, definitions.plan.fields)
-    wiring = Wiring(definitions.plan, reader, (TOPIC,), None, partitions)
     process, begun = psutil.Process(), time.monotonic()
     least = most = 0
     with tempfile.TemporaryDirectory() as folder, collected_rarely():
-        settings = load(
-            store=StoreKind.DISK, data_dir=folder, store_memory_mib=chosen.store_memory_mib
+        settings = load(store=StoreKind.DISK, data_dir=folder, memory_mib=chosen.memory_mib)
+        memory = Memory(settings.memory_mib, TOPICS, partitions)
+        if (needed := memory.divide(partitions)) is not None:
+            print(f"memory_mib {settings.memory_mib} is too small: {needed}")  # noqa: T201
+        wiring = Wiring(
+            definitions.plan, reader, (TOPIC,), None, partitions, memory.buffers, memory.states
         )
         stores = Stores(settings)
         tasks = [PartitionTask(p, wiring, stores.open(p), StreamClock()) for p in range(partitions)]
@@ -99,13 +109,18 @@ def main() -> None:
         disk = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     line = {
         "customers": chosen.customers,
-        "store_memory_mib": chosen.store_memory_mib,
+        "memory_mib": settings.memory_mib,
+        "partitions": partitions,
         "rss_first_mib": least,
         "rss_most_mib": most,
         "disk_mib": disk >> 20,
     }
     print(json.dumps(line))  # noqa: T201 - machines read the last line
+    if most > settings.memory_mib:
+        sys.stderr.write(f"{most} MiB were taken, memory_mib allows {settings.memory_mib}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,7 +6,8 @@ The second reads one channel more, and knows one journey more: another plan, wit
 import sys
 from dataclasses import replace
 
-from journey_engine.define.plan import END, Plan, SendAction
+from journey_engine.define.action_plan import Action
+from journey_engine.define.plan import END, Plan
 from journey_engine.define.topics import Topics, parse_topics
 from journey_engine.run.definitions import Definitions
 from journey_engine.run.lifecycle import run
@@ -24,7 +25,7 @@ ORDER = journey(
         stage(
             "thanked",
             after(0, DAY, END),
-            sends=(SendAction("thanks", "thanks", ("email",)),),
+            sends=(Action("thanks", "thanks", ("email",)),),
         ),
     ),
     priority=3,

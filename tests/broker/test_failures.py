@@ -117,6 +117,47 @@ async def test_records_that_retention_deleted_unread_are_said_and_counted(rig: R
     assert f'journey_lost_records_total{{topic="{topic}"}} {float(total)}' in metrics
 
 
+async def test_records_deleted_while_the_worker_runs_are_said_and_counted_once(rig: Rig) -> None:
+    records = rig.records(shop_log(600))
+    await rig.publish(records[:200])
+    topic = rig.names.inputs[0]
+    with rig.start(JOURNEY_SESSION_TIMEOUT_S="30") as worker:
+        await worker.ready()
+        await rig.written_at_least(30)
+        stood = await ends_of(rig, topic)
+        await fetched(worker, topic)
+        worker.popen.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(0.5)  # an answer that is under way holds nothing yet
+        await rig.publish(records[200:400])
+        ends = await ends_of(rig, topic)
+        async with admin_of(rig) as admin:
+            await admin.delete_records({tp: RecordsToDelete(end) for tp, end in ends.items()})
+        await rig.publish(records[400:])
+        worker.popen.send_signal(signal.SIGCONT)
+        await fetched(worker, topic)
+        _, metrics = await asyncio.to_thread(worker.get, "/metrics")
+        assert worker.stop() == 0
+    with rig.start() as worker:
+        await worker.ready()
+        assert worker.stop() == 0
+    lost = {line["partition"]: line["lost"] for line in rig.logged("records_lost")}
+    assert lost == {tp.partition: end - stood[tp] for tp, end in ends.items() if end > stood[tp]}
+    assert len(rig.logged("records_lost")) == len(lost) > 0
+    total = float(sum(lost.values()))
+    assert f'journey_lost_records_total{{topic="{topic}"}} {total}' in metrics
+
+
+async def fetched(worker: Process, topic: str) -> None:
+    """Wait until the worker has fetched all that the topic holds."""
+    deadline = time.monotonic() + 30
+    lags: list[float] = []
+    while not lags or any(lags):
+        assert time.monotonic() < deadline, lags
+        await asyncio.sleep(0.3)
+        samples = (await asyncio.to_thread(worker.metrics))["journey_lag_records"]
+        lags = [lag for labels, lag in samples if labels["topic"] == topic]
+
+
 async def test_neither_the_disk_nor_the_group_is_needed_to_go_on(rig: Rig) -> None:
     records = rig.records(shop_log(600))
     expected = rig.expected(records)
@@ -125,7 +166,7 @@ async def test_neither_the_disk_nor_the_group_is_needed_to_go_on(rig: Rig) -> No
         await worker.ready()
         await rig.has_written(100)
         assert worker.stop() == 0
-    states = rig.settings.data_dir / rig.settings.app_id
+    states = rig.settings.data_dir / rig.settings.group
     assert len(list((states / "disk").iterdir())) == PARTITIONS
     shutil.rmtree(states)
     await expire_group(rig)
@@ -140,7 +181,7 @@ async def test_neither_the_disk_nor_the_group_is_needed_to_go_on(rig: Rig) -> No
 
 async def expire_group(rig: Rig) -> None:
     """Have the broker forget the group and its offsets, as it does with one unused for long."""
-    group = rig.settings.app_id
+    group = rig.settings.group
     async with admin_of(rig) as admin:
         coordinator = await admin.find_coordinator(group)
         deleted = await admin._send_request(DeleteGroupsRequest([group]), coordinator)  # noqa: SLF001 - aiokafka has no call for it

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from journey_engine.run.brokers import free_port
-from tests.broker.rig import Process, Rig, shop_log
+from journey_engine.run.naming import names
+from tests.broker.rig import PARTITIONS, Process, Rig, shop_log
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.kafka]
 
@@ -89,6 +90,24 @@ async def test_a_copy_takes_over_what_a_killed_worker_had(rig: Rig) -> None:
     assert written == expected
     taken_over = rig.logged("restored")[len(before) :]
     assert [line["records"] < 20 for line in taken_over] == [True], taken_over
+
+
+async def test_two_deployments_of_one_app_on_one_broker_do_not_meet(rig: Rig) -> None:
+    other = Rig(rig.settings.brokers[0], rig.settings.app_id, rig.settings.data_dir)
+    prefix = f"other-{rig.settings.app_id}."
+    other.settings = rig.settings.model_copy(update={"topic_prefix": prefix})
+    other.names = names(other.topics, prefix)
+    await other.create()
+    with rig.start() as first, other.start() as second:
+        await asyncio.gather(first.ready(), second.ready())
+        for one in (rig, other):
+            records = one.records(shop_log(300))
+            expected = one.expected(records)
+            await one.publish(records)
+            assert await one.written_at_least(len(expected)) == expected
+        assert len(first.partitions()) == len(second.partitions()) == PARTITIONS
+        assert (first.stop(), second.stop()) == (0, 0)
+    assert rig.logged("partition_fenced") == []
 
 
 async def lacks_nothing(worker: Process, partitions: list[int]) -> None:

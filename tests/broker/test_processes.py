@@ -69,7 +69,7 @@ async def test_two_share_the_work_and_one_that_is_killed_comes_back(rig: PairRig
     assert [line["worker"] for line in rig.logged("worker_died")] == [1]
     assert {line["worker"] for line in rig.logged("worker_stopped")} == {0, 1}
     stores = [
-        rig.settings.data_dir / str(index) / rig.settings.app_id / "disk" for index in range(2)
+        rig.settings.data_dir / str(index) / rig.settings.group / "disk" for index in range(2)
     ]
     assert all(any(store.iterdir()) for store in stores)
 

@@ -142,7 +142,7 @@ async def set_topic(admin: AIOKafkaAdminClient, topic: str, config: dict[str, st
 
 
 async def test_a_worker_says_in_one_line_that_its_store_is_ahead_or_held(rig: ShippedRig) -> None:
-    path = rig.settings.data_dir / rig.settings.app_id / StoreKind.DISK / "0"
+    path = rig.settings.data_dir / rig.settings.group / StoreKind.DISK / "0"
     store = DiskStore(path, RocksMemory(16))
     position = encode_position(Position({}, "plan", 0, 7))
     store.write({POSITION_KEY.decode(): position}, 1_000)

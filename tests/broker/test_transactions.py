@@ -61,7 +61,7 @@ def work(rig: Rig, partition: Partition, events: int = 60) -> None:
 async def group_offsets(rig: Rig, partition: int) -> dict[str, int | None]:
     group = AIOKafkaConsumer(
         bootstrap_servers=list(rig.settings.brokers),
-        group_id=rig.settings.app_id,
+        group_id=rig.settings.group,
         enable_auto_commit=False,
     )
     await group.start()

@@ -12,8 +12,9 @@ from heapq import heappop, heappush
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.decision import Decision
+from journey_engine.decide.due import next_due
 from journey_engine.decide.event import Event, TimersDue, state_key
-from journey_engine.decide.state import EMPTY, CustomerState, next_due
+from journey_engine.decide.state import EMPTY, CustomerState
 from journey_engine.decode.decode import NeedSchema, Reader, Rejected, decode
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Headers, Record

@@ -83,11 +83,12 @@ def test_validate_tells_all_errors_of_all_files_at_once(engine: Engine, topologi
 def test_a_worker_does_not_start_on_definitions_that_are_wrong(
     engine: Engine, topologies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = spoil(topologies, "event.customer_id != null", "event.custumer_id != null")
+    channels = topologies / "channels.yaml"
+    channels.write_text(channels.read_text().replace("channels:", "chanels:", 1))
     monkeypatch.setenv("JOURNEY_TOPOLOGIES", str(topologies))
     said = engine("worker")
     assert said.code == 1
-    assert place in said.err
+    assert f"{channels}:" in said.err
 
 
 def test_a_worker_does_not_start_on_a_setting_that_is_unknown(
@@ -155,6 +156,57 @@ def test_explain_tells_the_story_of_one_customer(engine: Engine, tmp_path: Path)
     assert "bert" in nobody.err
 
 
+REFUSED: list[dict[str, object]] = [
+    {"type": "ConsentChanged", "purpose": "marketing", "granted": False},
+    {"type": "CartUpdated", "cart_id": "k"},
+    {"type": "ProductViewed", "product_id": "p"},
+]
+
+
+def test_explain_tells_why_not_and_what_would_have_helped(engine: Engine, tmp_path: Path) -> None:
+    log, folder = tmp_path / "log.jsonl", tmp_path / "out"
+    shared = {"customer_id": "anna", "channel": "web", "source": "shop"}
+    lines = [
+        {**shared, **each, "event_id": f"e{day}", "occurred_at": f"2026-03-0{day}T10:00:00Z"}
+        for day, each in enumerate(REFUSED, 1)
+    ]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked = ("explain", "--customer", "anna", "--content", "cart-reminder")
+    said = engine(*asked, "--events", log)
+    assert said.code == 0
+    assert "NO_CONSENT at 2026-03-02T14:00:00" in said.out
+    assert "read: consent marketing/* = false since 2026-03-01T10:00:00" in said.out
+    assert "it would have been sent with consent to marketing on push" not in said.out
+    assert "it would have been sent with consent to marketing on email" in said.out
+    (answer,) = json.loads(engine(*asked, "--events", log, "--json").out)["answers"]
+    assert (answer["outcome"], answer["rule"]) == ("NO_CONSENT", "K1")
+    before = engine(*asked, "--events", log, "--at", "2026-03-02T13:00:00Z")
+    assert "it stands in stage waiting" in before.out
+    engine("replay", "--events", log, "--out", folder)
+    recorded = engine(*asked, "--decisions", folder / "decisions.jsonl", "--json")
+    (known,) = json.loads(recorded.out)["answers"]
+    assert known == {**answer, "at": known["at"], "inputs": {}, "instead": []}
+    nobody = engine(*asked[:2], "bert", *asked[3:], "--decisions", folder / "decisions.jsonl")
+    assert nobody.code == 1
+    assert "bert" in nobody.err
+
+
+def test_explain_of_what_is_not_there_says_so(engine: Engine, tmp_path: Path) -> None:
+    unknown = engine("explain", "--customer", "anna", "--content", "cart-remindr")
+    assert unknown.code == 1
+    assert "cart-reminder" in unknown.err
+    timeless = engine("explain", "--customer", "anna", "--at", "2026-03-01T00:00:00Z")
+    assert (timeless.code, "--at goes with --content" in timeless.err) == (1, True)
+
+    none = engine("explain", "--customer", "anna")
+    assert none.code == 1
+    assert "--events" in none.err
+    damaged = tmp_path / "decisions.jsonl"
+    damaged.write_text("{")
+    asked = ("explain", "--customer", "a", "--content", "cart-reminder", "--decisions", damaged)
+    assert str(damaged) in engine(*asked).err
+
+
 FILES = ("commands.jsonl", "transitions.jsonl", "decisions.jsonl")
 
 
@@ -191,3 +243,47 @@ def test_a_replay_of_a_file_that_is_not_there_says_so(engine: Engine, tmp_path: 
     said = engine("replay", "--events", tmp_path / "none.jsonl", "--out", tmp_path / "out")
     assert said.code == 1
     assert f"{tmp_path / 'none.jsonl'}: No such file" in said.err
+
+
+SPLIT = """\
+    split:
+      experiment: thanks-2026
+      unit: customer
+      arms: {none: {share: 25%, to: end, outcome: left}, thanks: {share: 75%, to: end}}
+"""
+
+
+def test_experiments_allocate_writes_the_lock_that_validate_wants(
+    engine: Engine, topologies: Path
+) -> None:
+    words = ("experiments", "allocate", "--topologies", topologies)
+    assert engine(*words, "--check").code == 0
+    text = (topologies / CART).read_text()
+    (topologies / CART).write_text(f"{text.rstrip()}\n  last:\n    macro_stage: purchase\n{SPLIT}")
+    spoil(topologies, "to: end, outcome: left", "to: last")
+
+    assert "experiments allocate" in engine("validate", topologies).err
+    stale = engine(*words, "--check")
+    assert (stale.code, "is stale" in stale.err) == (1, True)
+    assert not (topologies / "experiments.lock.yaml").exists()
+
+    said = engine(*words)
+    assert (said.code, said.out) == (0, "thanks-2026: none 25%, thanks 75%; new\n")
+    assert engine("validate", topologies).code == 0
+    assert engine(*words, "--check").code == 0
+
+    spoil(
+        topologies,
+        "25%, to: end, outcome: left}, thanks: {share: 75%",
+        "20%, to: end, outcome: left}, thanks: {share: 80%",
+    )
+    moved = json.loads(engine(*words, "--json").out)
+    assert moved["changes"] == [
+        {
+            "experiment": "thanks-2026",
+            "arms": {"none": 2000, "thanks": 8000},
+            "moved": [{"from": "none", "to": "thanks", "buckets": 500}],
+            "used": True,
+        }
+    ]
+    assert engine("validate", topologies).code == 0

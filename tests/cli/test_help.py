@@ -15,6 +15,7 @@ COMMANDS = [
     "validate",
     "test",
     "diagram",
+    "experiments allocate",
     "explain",
     "replay",
 ]

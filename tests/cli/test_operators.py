@@ -1,15 +1,41 @@
 """The commands of those who run the engine, against a broker."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from journey_engine.decide.decision import SendDecision
+from journey_engine.encode.outgoing import OutRecord
+from journey_engine.encode.send_decision import encode_send_decision
+from journey_engine.errors import CandidateOutcome
 from journey_engine.run.brokers import EmbeddedBroker, free_port
+from journey_engine.schemas import Schemas
 from tests.cli.conftest import Engine
 
+REFUSED = SendDecision(
+    decision_id="d",
+    customer_id="anna",
+    anonymous_id=None,
+    journey="cart-rescue",
+    version=1,
+    key=None,
+    entry_no=1,
+    send_id="reminder",
+    attempt=0,
+    command_id="c",
+    outcome=CandidateOutcome.NO_CONSENT,
+    cause=None,
+    until=None,
+    channels_tried=("email",),
+    decided_at=1_772_445_600_001,
+    definition_hash="0123456789abcdef",
+    trace=("email no consent",),
+)
 LINE = {
     "type": "OrderPlaced",
     "event_id": "1",
@@ -38,6 +64,31 @@ def test_topics_are_made_once_and_checked(engine: Engine, at: tuple[str, ...]) -
     assert f"{at[3]}commands.email.v1" in json.loads(made.out)["made"]
     assert json.loads(engine("topics", "create", *at, "--json").out) == {"made": []}
     assert engine("topics", "check", *at).code == 0
+
+
+async def put(address: str, topic: str, record: OutRecord) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=address)
+    await producer.start()
+    try:
+        await producer.send_and_wait(topic, record.value, record.key, headers=list(record.headers))
+    finally:
+        await producer.stop()
+
+
+@pytest.mark.embedded
+def test_why_not_is_told_from_the_decision_topic(
+    engine: Engine, at: tuple[str, ...], schemas: Schemas
+) -> None:
+    assert engine("topics", "create", *at).code == 0
+    asked = ("explain", "--customer", "anna", "--content", "cart-reminder", *at)
+    assert engine(*asked).code == 1
+    record = encode_send_decision(REFUSED, schemas)
+    asyncio.run(put(at[1], at[3] + "journey.decisions.v1", record))
+    said = engine(*asked)
+    assert said.code == 0
+    assert "cart-rescue: reminder: NO_CONSENT at 2026-03-02T10:00:00+00:00" in said.out
+    assert "rule K1, version 1, plan 0123456789ab" in said.out
+    assert engine(*asked, "--at", "2026-03-02T09:00:00Z").code == 1
 
 
 @pytest.mark.embedded

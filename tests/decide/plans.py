@@ -9,23 +9,19 @@ from journey_engine.decide.decide import decide
 from journey_engine.decide.decision import Decision
 from journey_engine.decide.event import Event, Origin, TimersDue
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.define.action_plan import Action
+from journey_engine.define.expression import EvaluationError, Expression, Scope, Value
+from journey_engine.define.operation import Operation
 from journey_engine.define.plan import (
     ChannelPlan,
     Clause,
-    EvaluationError,
-    Expression,
-    FeatureOp,
-    FeaturePlan,
     JourneyPlan,
     Plan,
-    ProfileReaders,
-    Scope,
-    SendAction,
     StagePlan,
     TransitionPlan,
     Trigger,
-    Value,
 )
+from journey_engine.define.profile_plan import FeatureOp, FeaturePlan, ProfileReaders
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -82,9 +78,9 @@ def clause(*types: str, name: str = "", key: Expression | None = None, **more: A
     return Clause(frozenset(types), when, key, key is None, name, text, remember, **more)
 
 
-def send(name: str, *channels: str, **more: Any) -> SendAction:
+def send(name: str, *channels: str, **more: Any) -> Action:
     data = tuple(more.pop("data", {}).items())
-    return SendAction(name, f"{name}-content", channels or ("email",), data=data, **more)
+    return Action(name, f"{name}-content", channels or ("email",), data=data, **more)
 
 
 def on(*types: str, to: str | None = None, **more: Any) -> TransitionPlan:
@@ -114,8 +110,8 @@ def stage(
     name: str,
     *transitions: TransitionPlan,
     macro: str = "purchase",
-    enter: Iterable[SendAction] = (),
-    leave: Iterable[SendAction] = (),
+    enter: Iterable[Action] = (),
+    leave: Iterable[Action] = (),
 ) -> StagePlan:
     placed = tuple(replace(one, index=index) for index, one in enumerate(transitions))
     eventless = tuple(t for t in placed if t.trigger in (Trigger.WHEN, Trigger.ALWAYS))
@@ -190,7 +186,10 @@ def plan(
     traits: Mapping[str, int | None] | None = None,
     feedback: Iterable[str] = (),
     consent: Mapping[str, bool] | None = None,
+    kept: Iterable[JourneyPlan] = (),
+    operations: Mapping[str, Operation] | None = None,
 ) -> Plan:
+    older = tuple(kept)
     ordered = tuple(sorted(journeys, key=lambda one: (-one.priority, one.name)))
     profile = dict(profile or {})
     for one in ordered:
@@ -198,7 +197,11 @@ def plan(
             mine = profile.get(feature.event_type, ProfileReaders())
             if feature.id not in {known.id for known in mine.features}:
                 profile[feature.event_type] = replace(mine, features=(*mine.features, feature))
-    types = sorted({kind for one in ordered for kind in one.reads} | profile.keys())
+    reads = {
+        one.name: one.reads.union(*(each.reads for each in older if each.name == one.name))
+        for one in ordered
+    }
+    types = sorted({kind for names in reads.values() for kind in names} | profile.keys())
     known = {one.name: one for one in channels}
     for name in ("email", "push", "sms"):
         known.setdefault(name, ChannelPlan(name, f"commands.{name}.v1"))
@@ -209,7 +212,7 @@ def plan(
         by_type={
             kind: found
             for kind in types
-            if (found := tuple(one for one in ordered if kind in one.reads))
+            if (found := tuple(one for one in ordered if kind in reads[one.name]))
         },
         profile=profile,
         fields={kind: frozenset() for kind in types},
@@ -218,6 +221,8 @@ def plan(
         consent_default={"service": True, "marketing": False} if consent is None else consent,
         channels=known,
         macro_stages=("awareness", "purchase", "loyalty"),
+        kept={(one.name, one.version): one for one in older},
+        operations=operations or {},
     )
 
 

@@ -2,13 +2,8 @@
 
 from typing import Any
 
-from journey_engine.define.plan import (
-    ChannelPlan,
-    ConsentRule,
-    Plan,
-    ProfileReaders,
-    ReachRule,
-)
+from journey_engine.define.plan import ChannelPlan, Plan
+from journey_engine.define.profile_plan import ConsentRule, ProfileReaders, ReachRule
 from tests.decide.plans import (
     MINUTE,
     Customer,

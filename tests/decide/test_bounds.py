@@ -10,7 +10,8 @@ from journey_engine.decide.state import (
     MacroStage,
     Written,
 )
-from journey_engine.define.plan import FeatureOp, Plan, Reentry
+from journey_engine.define.plan import Plan, Reentry
+from journey_engine.define.profile_plan import FeatureOp
 from tests.decide.plans import (
     DAY,
     T0,

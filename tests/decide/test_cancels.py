@@ -5,9 +5,7 @@ import uuid
 import pytest
 
 from journey_engine.decide.state import OPEN_MAX
-from journey_engine.define.plan import (
-    CancelOn,
-)
+from journey_engine.define.action_plan import CancelOn
 from tests.decide.plans import (
     DAY,
     HOUR,

@@ -1,7 +1,7 @@
 """Rules S3 and S6: `always` and a bare `when`."""
 
 from journey_engine.decide.state import MICROSTEPS_MAX
-from journey_engine.define.plan import FeatureOp
+from journey_engine.define.profile_plan import FeatureOp
 from tests.decide.plans import (
     DAY,
     HOUR,

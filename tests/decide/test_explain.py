@@ -5,7 +5,10 @@ from typing import Any
 from journey_engine.decide.decide import decide
 from journey_engine.decide.explain import sentences
 from journey_engine.decide.state import EMPTY
-from journey_engine.define.plan import ChannelPlan, FeatureOp, Plan
+from journey_engine.define.plan import ChannelPlan, Plan
+from journey_engine.define.profile_plan import FeatureOp
+from tests.decide.contact import cap, marketing, number, offer, under
+from tests.decide.pattern_journeys import customer as written
 from tests.decide.plans import (
     BROKEN,
     DAY,
@@ -91,7 +94,7 @@ def test_moves_waits_and_commands_are_told() -> None:
     assert "cart: the timer of 'after 3600000' fired: true." in text
     assert "cart: 'always' was asked on entering the stage: false" in text
     assert "cart went from in to nudged, by after at 2026-01-01T01:00:00+00:00." in text
-    assert "cart: send hi waits until 2026-01-01T02:00:00+00:00 (delay)." in text
+    assert "cart: send hi waits for its delay until 2026-01-01T02:00:00+00:00 (delay)." in text
     assert "cart: send now: SENT (email chosen)." in text
     assert "Command SEND of now goes to email, held until 2026-01-01T02:01:00+00:00." in text
 
@@ -156,3 +159,46 @@ def test_a_keyed_instance_is_told_with_its_key() -> None:
     customer = Customer(plan(keyed))
     assert "a [k1] began in stage in" in told(customer, customer.give("Cart", 0))
     assert "a [k1]: update 'on View' was asked: true." in told(customer, customer.give("View", 1))
+
+
+def test_how_far_a_pattern_is_is_told() -> None:
+    twice = "{on: OrderPlaced, times: 2, within: 1h, when: 'event.total > 9.0'}"
+    left = "{on: CartUpdated, not_followed_by: OrderPlaced, within: 1h}"
+    customer = written(f"{twice}, {left}")
+    assert (
+        "pat: 'on CartUpdated, not_followed_by OrderPlaced, within 1h' waits until "
+        "2026-01-01T01:00:00+00:00 for nothing to follow."
+    ) in told(customer, customer.give("CartUpdated", 0))
+    text = told(customer, customer.give("OrderPlaced", 1, total=10.0))
+    shown = "on OrderPlaced, times 2, within 1h, when event.total > 9.0"
+    assert f"pat: the pattern '{shown}' has 1 of 2 events (event.total = 10.0)." in text
+    assert "something followed, 'on CartUpdated, not_followed_by OrderPlaced, within 1h'" in text
+    text = told(customer, customer.give("OrderPlaced", 2, total=10.0))
+    assert "has 2 of 2 events" in text
+    assert f"pat: entry '{shown}' was asked: ENTERED" in text
+
+
+def test_what_became_true_is_told_with_its_values() -> None:
+    customer = written("{on: ProfileChanged, becomes: \"customer.first_name == 'Ann'\"}")
+    text = told(customer, customer.give("ProfileChanged", 0, first_name="Ann"))
+    assert "was asked what it became by this: true (customer.first_name = 'Ann')." in text
+    text = told(customer, customer.give("ProfileChanged", 1, first_name="Ann"))
+    assert "was asked what it became by this: false" in text
+
+
+def test_a_candidate_is_told_with_its_rank_and_the_rule_that_refused_it() -> None:
+    made = under(
+        marketing(cap("day", 1)),
+        offer("a", send("a", score=(("value", number(2.5)),))),
+        offer("b"),
+    )
+    customer = Customer(made)
+    text = "\n".join(sentences(customer.give("Go", 0), made))
+    assert (
+        "a: send a: SENT (score value 2.5; email cap day: 0 of 1; email chosen)."
+        " Rank 1, score 2.5, among b/b." in text
+    )
+    assert (
+        "b: send b: LOWER_PRIORITY, what ranks above it leaves no room (email cap day: 1 of 1)."
+        " Rank 2, score 1, among a/a." in text
+    )

@@ -5,7 +5,8 @@ import pytest
 from journey_engine.decide.decide import decide
 from journey_engine.decide.event import TimersDue
 from journey_engine.decide.state import EMPTY, SEEN_FOR_MS, SEEN_MAX
-from journey_engine.define.plan import FeatureOp, Plan, ProfileReaders, TraitRule
+from journey_engine.define.plan import Plan
+from journey_engine.define.profile_plan import FeatureOp, ProfileReaders, TraitRule
 from journey_engine.errors import DeadLetterCode, InputOutcome
 from tests.decide.plans import (
     DAY,

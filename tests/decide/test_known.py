@@ -8,14 +8,9 @@ import pytest
 from journey_engine.decide.decide import decide
 from journey_engine.decide.profile import is_reachable, may_use
 from journey_engine.decide.state import CONSENT_MAX, EMPTY, VALUE_BYTES_MAX
-from journey_engine.define.plan import (
-    ConsentRule,
-    Plan,
-    ProfileReaders,
-    ReachRule,
-    TraitRule,
-    Warming,
-)
+from journey_engine.define.expression import Warming
+from journey_engine.define.plan import Plan
+from journey_engine.define.profile_plan import ConsentRule, ProfileReaders, ReachRule, TraitRule
 from tests.decide.plans import (
     BROKEN,
     DAY,

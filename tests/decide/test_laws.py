@@ -7,18 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.event import Event, Input, TimersDue
+from journey_engine.decide.due import next_due
+from journey_engine.decide.event import Event, TimersDue
 from journey_engine.decide.explain import sentences
-from journey_engine.decide.state import EMPTY, CustomerState, next_due
-from journey_engine.define.plan import (
-    CancelOn,
-    ChannelPlan,
+from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.define.action_plan import CancelOn
+from journey_engine.define.plan import ChannelPlan, Reentry, ReentryMode
+from journey_engine.define.profile_plan import (
     ConsentRule,
     FeatureOp,
     ProfileReaders,
     ReachRule,
-    Reentry,
-    ReentryMode,
     TraitRule,
 )
 from journey_engine.errors import InputOutcome
@@ -131,14 +130,15 @@ INPUTS = st.one_of(
     ),
     TIMES.map(lambda at: TimersDue("anna", None, T0 + at)),
 )
+Taken = Event | TimersDue
 RUNS = st.lists(INPUTS, max_size=25)
 
 
-def clock_of(item: Input) -> int:
+def clock_of(item: Taken) -> int:
     return item.occurred_at if isinstance(item, Event) else item.up_to
 
 
-def run(items: list[Input]) -> tuple[CustomerState, list[Any]]:
+def run(items: list[Taken]) -> tuple[CustomerState, list[Any]]:
     state, clock, decisions = EMPTY, 0, []
     for item in items:
         clock = max(clock, clock_of(item))
@@ -151,7 +151,7 @@ def run(items: list[Input]) -> tuple[CustomerState, list[Any]]:
 @given(RUNS)
 @settings(max_examples=150)
 def test_law6_every_input_yields_a_decision_and_none_changes_the_state_given_in(
-    items: list[Input],
+    items: list[Taken],
 ) -> None:
     state, clock = EMPTY, 0
     for item in items:
@@ -168,7 +168,7 @@ def test_law6_every_input_yields_a_decision_and_none_changes_the_state_given_in(
 
 
 @given(RUNS)
-def test_law1_the_same_inputs_give_the_same_decisions(items: list[Input]) -> None:
+def test_law1_the_same_inputs_give_the_same_decisions(items: list[Taken]) -> None:
     one, two = run(items), run(items)
     assert msgspec.msgpack.encode(one[0]) == msgspec.msgpack.encode(two[0])
     for left, right in zip(one[1], two[1], strict=True):
@@ -178,7 +178,7 @@ def test_law1_the_same_inputs_give_the_same_decisions(items: list[Input]) -> Non
 
 
 @given(RUNS)
-def test_law2_re_delivery_changes_nothing(items: list[Input]) -> None:
+def test_law2_re_delivery_changes_nothing(items: list[Taken]) -> None:
     state, _ = run(items)
     clock = max(map(clock_of, items), default=0)
     for item in items:
@@ -191,7 +191,7 @@ def test_law2_re_delivery_changes_nothing(items: list[Input]) -> None:
 
 @given(RUNS)
 @settings(max_examples=150)
-def test_law4_a_timer_fires_once_and_never_early(items: list[Input]) -> None:
+def test_law4_a_timer_fires_once_and_never_early(items: list[Taken]) -> None:
     state, clock = EMPTY, 0
     for item in items:
         clock = max(clock, clock_of(item))
@@ -205,7 +205,7 @@ def test_law4_a_timer_fires_once_and_never_early(items: list[Input]) -> None:
 
 
 @given(RUNS)
-def test_law4_ticks_may_come_in_any_steps(items: list[Input]) -> None:
+def test_law4_ticks_may_come_in_any_steps(items: list[Taken]) -> None:
     state, _ = run(items)
     end = T0 + 2 * DAY
     whole = decide(PLAN, state, TimersDue("anna", None, end), end)
@@ -220,7 +220,9 @@ def test_law4_ticks_may_come_in_any_steps(items: list[Input]) -> None:
 
 @given(RUNS)
 @settings(max_examples=150)
-def test_law7_every_candidate_ends_in_exactly_one_final_outcome(items: list[Input]) -> None:
+def test_law7_every_candidate_ends_in_exactly_one_final_outcome(
+    items: list[Taken],
+) -> None:
     end = TimersDue("anna", None, T0 + 30 * DAY)
     state, decisions = run([*items, end])
     sends = [one for decision in decisions for one in decision.sends]
@@ -236,7 +238,9 @@ def test_law7_every_candidate_ends_in_exactly_one_final_outcome(items: list[Inpu
 
 
 @given(RUNS)
-def test_law5_a_journey_that_no_input_touches_changes_nothing(items: list[Input]) -> None:
+def test_law5_a_journey_that_no_input_touches_changes_nothing(
+    items: list[Taken],
+) -> None:
     more = plan(
         *PLAN.journeys,
         journey("untouched", stage("in"), entry=[clause("Never")]),

@@ -1,7 +1,15 @@
 """Rule I3: who may enter again, and when."""
 
-from journey_engine.decide.state import ENTRIES_MAX, KEYS_MAX
-from journey_engine.define.plan import CancelOn, Reentry, ReentryMode
+from journey_engine.decide.state import (
+    ENTRIES_MAX,
+    KEYS_MAX,
+    ONCE_MAX,
+    CustomerState,
+    JourneyMemory,
+    KeyMemory,
+)
+from journey_engine.define.action_plan import CancelOn
+from journey_engine.define.plan import Reentry, ReentryMode
 from tests.decide.carts import CART, carts, single
 from tests.decide.plans import (
     DAY,
@@ -152,11 +160,46 @@ def test_i3_max_live_does_not_count_what_this_input_ended() -> None:
     assert entries(customer.give("Cart", 2, cart="b")) == ["ENTERED"]
 
 
-def test_i3_keys_remembered_are_bounded_and_drops_counted() -> None:
+def test_a3_once_by_key_holds_for_life_and_beyond_its_bound_nobody_new_enters() -> None:
     customer = Customer(carts(reentry=Reentry(ReentryMode.ONCE)))
+    for number in range(ONCE_MAX):
+        assert entries(customer.give("Cart", 2 * number, cart=str(number))) == ["ENTERED"]
+        customer.give("Stop", 2 * number + 1)
+
+    later = 4 * ONCE_MAX
+    assert entries(customer.give("Cart", later, cart="new")) == ["STATE_LIMIT"]
+    for number in (0, 1, ONCE_MAX - 1):
+        assert entries(customer.give("Cart", later + number, cart=str(number))) == ["REENTRY_LIMIT"]
+    assert customer.state.journeys["carts"].keys == {}
+    assert len(customer.state.journeys["carts"].once) == 8 * ONCE_MAX
+
+
+def test_i3_once_knows_the_keys_that_an_earlier_version_remembered() -> None:
+    customer = Customer(carts(reentry=Reentry(ReentryMode.ONCE)))
+    before = JourneyMemory(T0, 1, {"a": KeyMemory([T0], T0 + 1)})
+    customer.state = CustomerState(journeys={"carts": before})
+    assert entries(customer.give("Cart", 2, cart="a")) == ["REENTRY_LIMIT"]
+    assert entries(customer.give("Cart", 2, cart="b")) == ["ENTERED"]
+
+
+def test_i3_keys_that_can_no_longer_be_kept_out_are_forgotten_first() -> None:
+    customer = Customer(carts(reentry=Reentry(cooldown=HOUR, limit=1, within=HOUR)))
+    times = [T0 if number % 2 else T0 + 3 * HOUR for number in range(KEYS_MAX)]
+    keys = {str(number): KeyMemory([at], at) for number, at in enumerate(times)}
+    customer.state = CustomerState(journeys={"carts": JourneyMemory(T0, KEYS_MAX, keys)})
+    decision = customer.give("Cart", 3 * HOUR + 1, cart="new")
+    assert "keys" not in decision.dropped
+    known = customer.state.journeys["carts"].keys
+    assert len(known) == KEYS_MAX // 2 + 1
+    assert "0" in known
+    assert "1" not in known
+
+
+def test_i3_keys_remembered_are_bounded_and_drops_counted() -> None:
+    customer = Customer(carts(reentry=Reentry(cooldown=DAY)))
     for number in range(KEYS_MAX + 1):
         customer.give("Cart", 2 * number, cart=str(number))
-        decision = customer.give("Stop", 2 * number + 1)
+        customer.give("Stop", 2 * number + 1)
     assert len(customer.state.journeys["carts"].keys) == KEYS_MAX
-    assert "keys" not in decision.dropped
+    assert customer.state.journeys["carts"].keys.keys() >= {"1", str(KEYS_MAX)}
     assert customer.decisions[-2].dropped["keys"] == 1

@@ -9,10 +9,8 @@ import pytest
 from journey_engine.decide import ids
 from journey_engine.decide.decide import decide
 from journey_engine.decide.state import PENDING_MAX, SENT_MAX
-from journey_engine.define.plan import (
-    ChannelPlan,
-    Warming,
-)
+from journey_engine.define.expression import Warming
+from journey_engine.define.plan import ChannelPlan
 from tests.decide.plans import (
     BROKEN,
     DAY,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from journey_engine.define.plan import FeatureOp, ProfileReaders, TraitRule
+from journey_engine.define.profile_plan import FeatureOp, ProfileReaders, TraitRule
 from tests.decide.plans import (
     BROKEN,
     DAY,

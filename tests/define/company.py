@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from journey_engine.define.expression import Value
 from journey_engine.define.guards import Declared, Environment, FeatureType
-from journey_engine.define.plan import Value
 from tests.define.catalogue import Catalogue, EventType, Field
 
 SCHEMAS = Catalogue(
@@ -48,6 +48,7 @@ DECLARED = Declared(
     },
     journeys=frozenset({"cart-rescue"}),
     stages=frozenset({"nudged", "waiting"}),
+    milestones=frozenset({"paid", "signed"}),
     purposes=frozenset({"marketing", "service"}),
     channels=frozenset({"email", "push"}),
 )
@@ -82,6 +83,9 @@ class Snapshot:
             "solved": None,
             "intents": ["loan"],
         }
+    )
+    milestones: Mapping[str, Value] = field(
+        default_factory=lambda: {"paid": True, "signed": False, "missing": ["signed"]}
     )
     stage_entered_at: int = 9 * HOUR
     now: int = 11 * HOUR

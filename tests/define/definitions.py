@@ -6,6 +6,7 @@ from pathlib import Path
 from journey_engine.define.compiler import compile_plan
 from journey_engine.define.plan import Plan
 from journey_engine.errors import DefinitionError, DefinitionErrors
+from journey_engine.run.zones import load_zones
 from journey_engine.schemas import Schemas
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,13 @@ stages:
 }
 
 
+MILESTONES = """version: 3
+milestones:
+  filled: {on: CartUpdated, when: event.total > 90.0}
+  back: {on: ProductViewed, scope: customer}"""
+"""To bend `version: 3` into."""
+
+
 def bent(file: str, old: str, new: str, files: Mapping[str, str] = FILES) -> dict[str, str]:
     """The files with one text in one of them replaced where it first stands."""
     assert old in files[file], f"{old!r} is not in {file}"
@@ -122,7 +130,7 @@ def marked(file: str, files: Mapping[str, str]) -> tuple[dict[str, str], tuple[s
 
 
 def compiled(files: Mapping[str, str] = FILES) -> Plan:
-    return compile_plan(files, SCHEMAS)
+    return compile_plan(files, SCHEMAS, load_zones())
 
 
 def errors_of(files: Mapping[str, str]) -> list[DefinitionError]:

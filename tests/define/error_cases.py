@@ -22,11 +22,25 @@ class Case(NamedTuple):
 WAIT = "{after: 4h, reset_on: CartUpdated, to: nudged}"
 CLICK = "{on: MessageClicked, when: \"event.send == 'reminder'\", to: engaged}"
 LAST = "{after: 2d, to: end, outcome: clicked}"
+SELF = "  - {on: CartEmptied, switch_to: cart, "
 EXITS = "  - {on: CartEmptied, reason: emptied}"
 VIEWS = "views_1h: {count: ProductViewed, within: 1h}"
 GOAL = "order_placed: {on: OrderPlaced, value: event.total}"
 DATA = "data: {total: instance.total, browsing: features.views_1h}"
 LIMIT = "limit: 3, within: 90d"
+REST = FILES[CART].partition("version: 3")[2]
+ENGAGED = f"    transitions:\n      - {LAST}"
+CHOOSE = "    choose: [{when: 'true', to: nudged}, "
+
+
+def split(one: str, other: str) -> str:
+    """A stage's split with these shares."""
+    arms = f"{{one: {{share: {one}, to: end}}, other: {{share: {other}, to: nudged}}}}"
+    return f"    split: {{experiment: e, unit: customer, arms: {arms}}}"
+
+
+RETAINED = "  engaged:\n    macro_stage: retention"
+TASK = "\n    on_enter: [{{task: {{id: t, channel: callcenter, team: desk, {}}}}}]"
 CASES = [
     # The text
     Case("YAML_SYNTAX", CART, "version: 3", "version: 3«: 4"),
@@ -59,6 +73,10 @@ CASES = [
     Case("BAD_DURATION", CART, "after: 4h", "after: «4 hours"),
     Case("BAD_DURATION", CART, "after: 4h", "after: «240"),
     Case("BAD_DATE", CART, "2027-03-01", "«2027-02-30"),
+    Case("BAD_DATE", CART, "2027-03-01", "«'20270301'"),
+    Case("BAD_DATE", CART, "2027-03-01", "«2027-W09-1"),
+    Case("BAD_DURATION", CART, LAST, "{after: «36501d, to: end}"),
+    Case("BAD_CAPACITY", CHANNELS, "hold: 10m", "capacity: «40 an hour"),
     Case("GOAL_EMPTY", CART, GOAL, "order_placed: «{}"),
     Case("TRIGGER_CONFLICT", CART, LAST, "«{after: 2d, on: CartUpdated, to: end}"),
     Case("NO_TRIGGER", CART, LAST, "«{to: end}"),
@@ -75,12 +93,40 @@ CASES = [
     Case("KEY_WITHOUT_EVENT", CART, LAST, "«{after: 2d, scope: customer, to: end}"),
     Case("KEY_WITHOUT_EVENT", CART, GOAL, "«order_placed: {when: 'true', scope: customer}"),
     Case("LIMIT_AND_WITHIN", CART, "{mode: after_end, cooldown: 7d, " + LIMIT, "«{limit: 3"),
+    Case("ONCE_AGAIN", CART, "{mode: after_end, cooldown: 7d, " + LIMIT, "«{mode: once, " + LIMIT),
+    Case("TRANSACTIONAL", CUSTOMER, "default: {", "default: {«transactional: denied, "),
+    Case("BAD_SHARE", CART, ENGAGED, split("«20", "80%")),
+    Case("BAD_SHARE", CART, ENGAGED, split("«101%", "0%")),
+    Case("BAD_SHARE", CART, ENGAGED, split("«.125%", "0%")),
+    Case("SPLIT_SUM", CART, ENGAGED, split("20%", "79.99%").replace("split: ", "split: «")),
+    Case("OUTCOME_WITHOUT_END", CART, ENGAGED, CHOOSE + "«{to: nudged, outcome: x}]"),
+    Case("CHOOSE_DEFAULT", CART, ENGAGED, "    choose: «[{to: end}, {to: nudged}]"),
+    Case(
+        "CHOOSE_DEFAULT",
+        CART,
+        ENGAGED,
+        "    choose: «[{when: 'true', to: end}, {when: 'true', to: end}]",
+    ),
+    Case(
+        "JUNCTION_STAGE",
+        CART,
+        "  engaged:\n    macro_stage: retention\n",
+        "  engaged:\n    «macro_stage: retention\n" + CHOOSE + "{to: end}]\n",
+    ),
+    Case(
+        "JUNCTION_STAGE",
+        CART,
+        RETAINED + "\n" + ENGAGED,
+        "  engaged:\n    «macro_stage: retention\n    rank: 0\n" + CHOOSE + "{to: end}]",
+    ),
     # The files together
+    Case("EXPERIMENT_LOCK", CART, ENGAGED, split("20%", "80%").replace(": e,", ": «e,")),
     Case("FILE_NAME", CART, "journey: cart", "journey: «basket"),
     # Names
     Case("UNKNOWN_EVENT", CART, EXITS, "  - {on: «CartEmptyed, reason: emptied}"),
     Case("UNKNOWN_EVENT", CART, EXITS, "  - {on: [CartEmptied, «Cart], reason: emptied}"),
     Case("UNKNOWN_EVENT", CART, "reset_on: CartUpdated", "reset_on: [«CartUpdate]"),
+    Case("UNKNOWN_EVENT", CART, "reset_on: CartUpdated", "reset_on: «milestone"),
     Case("UNKNOWN_EVENT", CUSTOMER, "sum: OrderPlaced.total", "sum: «OrderPlace.total"),
     Case("UNKNOWN_FIELD", CUSTOMER, "sum: OrderPlaced.total", "sum: «OrderPlaced.totall"),
     Case("UNKNOWN_FIELD", CUSTOMER, "[AccountOpened.first_name", "[«AccountOpened.name"),
@@ -103,6 +149,21 @@ CASES = [
         "{on: CartUpdated, remember: {total",
         "{on: CartUpdated, remember: {«entered_at: event.occurred_at, total",
     ),
+    Case(
+        "RESERVED_NAME",
+        CART,
+        "version: 3",
+        "version: 3\nmilestones: {«missing: {on: OrderPlaced, key: event.order_id}}",
+    ),
+    Case(
+        "KEY_WITHOUT_EVENT",
+        CART,
+        f"version: 3{REST}",
+        f"version: 3\nmilestones: {{paid: {{on: CartUpdated}}}}{REST}".replace(
+            LAST, "«{on: milestone, scope: customer, to: end}"
+        ),
+    ),
+    Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "milestones.«paid"),
     Case(
         "RESERVED_NAME",
         CART,
@@ -176,6 +237,18 @@ CASES = [
         LAST,
         LAST + "\n  «spare:\n    macro_stage: purchase\n    transitions: [{after: 1d, to: end}]",
     ),
+    Case("GUARD_NEVER_TRUE", CART, '"event.total != null && event', '"«event.total < 5.0 && event'),
+    Case("GUARD_NEVER_TRUE", CART, "event.send == 'reminder'", "«event.send == 'remainder'"),
+    Case("GUARD_NEVER_TRUE", CART, "cart-reminder", "cart-reminder\n          when: «1 > 2"),
+    Case(
+        "GUARD_NEVER_TRUE", CART, "count: ProductViewed, ", "count: ProductViewed, where: «1 > 2, "
+    ),
+    Case(
+        "TIMEOUT_WITHOUT_PATH",
+        CART,
+        LAST,
+        LAST[:-1] + ", do: [{task: {id: t, channel: callcenter, team: x, ack_within: «1h}}]}",
+    ),
     Case("WAIT_BEYOND_ABANDON", CART, "after: 4h", "after: «31d"),
     Case("SHADOWED_TRANSITION", CART, LAST, LAST + "\n      - «{after: 3d, to: waiting}"),
     Case(
@@ -189,6 +262,15 @@ CASES = [
         CART,
         LAST,
         "{always: true, to: end}\n      - «{when: 'instance.total > 1.0', to: waiting}",
+    ),
+    Case("SHADOWED_TRANSITION", CART, CLICK, CLICK + "\n      - «" + CLICK),
+    Case(
+        "SHADOWED_TRANSITION",
+        CART,
+        LAST,
+        LAST
+        + "\n      - {when: 'instance.total > 1.0', to: end}"
+        + "\n      - «{when: 'instance.total > 1.0', to: waiting}",
     ),
     Case(
         "TIMERS_LIMIT",
@@ -220,14 +302,49 @@ CASES = [
         + "  «engaged:\n    macro_stage: purchase\n    transitions: [{after: 2d, to: engaged}]\n",
     ),
     # Parts that come later
-    Case("NOT_SUPPORTED", CART, WAIT, '{«at: {days: 2, time: "09:00"}, to: nudged}'),
-    Case("NOT_SUPPORTED", CART, "version: 3", "version: 3\n«milestones: {a: {on: OrderPlaced}}"),
+    Case("UNKNOWN_JOURNEY", CART, EXITS, "  - {on: CartEmptied, switch_to: «upgrade}"),
+    Case("SWITCH_CONTEXT", CART, EXITS, SELF + "with: {«totl: event.occurred_at}}"),
+    Case("CONTEXT_KIND", CART, EXITS, SELF + "with: {total: «event.cart_id}}"),
+    Case("EXIT_REASON", CART, EXITS, "  - «{on: CartEmptied}"),
+    Case("WITH_WITHOUT_SWITCH", CART, EXITS, "  - «{on: CartEmptied, reason: x, with: {a: '1'}}"),
     Case(
-        "NOT_SUPPORTED", CART, "{on: CartEmptied, reason", "{on: CartEmptied, «switch_to: x, reason"
+        "SWITCH_KEY",
+        CART,
+        EXITS,
+        "  - {on: ProductViewed, scope: customer, switch_to: «cart}",
     ),
-    Case("NOT_SUPPORTED", CART, "  - on: CartUpdated", "  - on: CartUpdated\n    «times: 2"),
-    Case("NOT_SUPPORTED", CART, "theme: cart", "theme: cart\n          «score: 1"),
-    Case("NOT_SUPPORTED", CART, "- send:\n          id", "- «route:\n          id"),
-    Case("NOT_SUPPORTED", CART, "reset_on: CartUpdated", "reset_on: «milestone"),
-    Case("NOT_SUPPORTED", CHANNELS, "hold: 10m", "«capacity: 40 per 1h"),
+    Case("MISSING_KEY", CUSTOMER, "reachable:", "«account: {}\nreachable:"),
+    Case(
+        "ACCOUNT_FIELD",
+        CUSTOMER,
+        "reachable:",
+        "account: {from: [«OrderPlaced.total]}\nreachable:",
+    ),
+    Case(
+        "ACCOUNT_FIELD",
+        CUSTOMER,
+        "reachable:",
+        "account: {from: [AccountLinked.account_id, «AccountLinked.role]}\nreachable:",
+    ),
+    Case(
+        "ACCOUNT_FIELD",
+        CUSTOMER,
+        "reachable:",
+        "account: {from: [AccountLinked.account_id], role: [«OrderPlaced.order_id]}\nreachable:",
+    ),
+    Case(
+        "SUBJECT_CONFLICT",
+        CART,
+        ENGAGED,
+        split("20%", "80%").replace("unit: customer", "unit: «account"),
+    ),
+    # Actions
+    Case("ONE_ACTION", CART, RETAINED, RETAINED + "\n    on_enter: [«{}]"),
+    Case("UNKNOWN_TASK", CART, RETAINED, RETAINED + TASK.format("replaces: «x")),
+    Case(
+        "ACK_AFTER_EXPIRES",
+        CART,
+        RETAINED,
+        RETAINED + TASK.format("ack_within: «2h, expires: 1h"),
+    ),
 ]

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from journey_engine.define import descriptors
+from journey_engine.define.expression import Value
 from journey_engine.define.guards import Declared, Environment, FeatureType
-from journey_engine.define.plan import Value
 from tests.define.catalogue import Catalogue, EventType, Field
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -97,6 +97,10 @@ class Snapshot:
     features: Mapping[str, Any]
     stage_entered_at: int
     now: int
+
+    @property
+    def milestones(self) -> Mapping[str, Value]:
+        raise NotImplementedError
 
     def consent(self, purpose: str, channel: str) -> bool:
         raise NotImplementedError((purpose, channel))

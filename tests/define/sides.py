@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf import message_factory
 
-from journey_engine.define.plan import EvaluationError
+from journey_engine.define.expression import EvaluationError
 from tests.define.generated import (
     DECLARED,
     EPOCH,

@@ -11,7 +11,8 @@ from journey_engine.decide.state import CONTEXT_FIELDS_MAX, INSTANCE_TIMERS_MAX
 from journey_engine.define import checks, context
 from journey_engine.define.codes import CODES
 from journey_engine.define.loader import Data, parse_yaml
-from journey_engine.define.plan import FeatureOp, JourneyPlan, Reentry, ReentryMode, Trigger
+from journey_engine.define.plan import JourneyPlan, Reentry, ReentryMode, Trigger
+from journey_engine.define.profile_plan import FeatureOp
 from tests.define.definitions import (
     CART,
     CUSTOMER,
@@ -38,13 +39,17 @@ def cart(*bends: tuple[str, str]) -> JourneyPlan:
 
 
 def shuffled(data: Data, random: Random) -> Data:
-    """The same data with every mapping's keys in another order."""
+    """The same data with every mapping's keys in another order; stages' own ranks them."""
     if isinstance(data, list):
         return [shuffled(item, random) for item in data]
     if isinstance(data, dict):
         keys = sorted(data)
         random.shuffle(keys)
-        return {key: shuffled(data[key], random) for key in keys}
+        mixed = {key: shuffled(data[key], random) for key in keys}
+        stages = data.get("stages")
+        if isinstance(stages, dict):
+            mixed["stages"] = {name: shuffled(stages[name], random) for name in stages}
+        return mixed
     return data
 
 
@@ -274,6 +279,19 @@ def test_the_order_of_keys_changes_nothing(random: Random) -> None:
     }
 
     assert compiled(files).hash == PLAN.hash
+
+
+def test_the_order_of_stages_ranks_them_unless_they_say_themselves() -> None:
+    first, second = "  waiting:\n", "  nudged:\n"
+    ranks = {name: stage.rank for name, stage in cart().stages.items()}
+    assert ranks["waiting"] < ranks["nudged"]
+    said = (
+        FILES[CART]
+        .replace(first, first + "    rank: 9\n")
+        .replace(second, second + "    rank: 2\n")
+    )
+    stages = compiled({**FILES, CART: said}).by_name["cart"].stages
+    assert (stages["waiting"].rank, stages["nudged"].rank) == (9, 2)
 
 
 def test_where_the_files_lie_changes_nothing() -> None:

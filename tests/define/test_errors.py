@@ -7,6 +7,7 @@ from journey_engine.define.compiler import form_errors
 from journey_engine.define.loader import FILE_BYTES_MAX, decode_text, parse_yaml
 from journey_engine.define.topics import parse_topics
 from journey_engine.errors import DefinitionErrors
+from tests.define.calendar_cases import CALENDAR_CASES
 from tests.define.definitions import (
     CART,
     CHANNELS,
@@ -19,15 +20,20 @@ from tests.define.definitions import (
     marked,
 )
 from tests.define.error_cases import CASES, Case
+from tests.define.pattern_error_cases import PATTERN_CASES
+from tests.define.policy_cases import POLICY_CASES
+
+ALL_CASES = [*CASES, *CALENDAR_CASES, *PATTERN_CASES, *POLICY_CASES]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
+@pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.code)
 def test_is_reported_at_its_place_and_alone(case: Case) -> None:
     files, place = marked(case.file, bent(case.file, case.old, case.new))
 
-    errors = [(e.code, (e.file, e.line, e.column)) for e in errors_of(files)]
+    found = errors_of(files)
 
-    assert errors == [(case.code, place)]
+    assert [(e.code, (e.file, e.line, e.column)) for e in found] == [(case.code, place)]
+    assert [e for e in found if not e.hint] == []
 
 
 def errors_of_topics(text: str) -> list[str]:
@@ -94,15 +100,28 @@ def test_a_topic_with_more_replicas_in_sync_than_it_has_is_reported() -> None:
 
 def test_every_code_has_a_case_and_every_case_a_code_of_the_table() -> None:
     beside = {
+        "CAP_BROKEN_ALONE",
+        "PURPOSE_NOT_YOURS",
+        "THEMES_CONTRADICT",
         "NOT_UTF8",
         "FILE_TOO_LARGE",
         "FILE_MISSING",
         "UNKNOWN_FILE",
         "REPEATED_JOURNEY",
+        "KEPT_ALONE",
+        "VERSION_CONTENT",
+        "VERSION_KEY",
+        "VERSION_ORDER",
+        "MIGRATE_VERSION",
+        "MIGRATE_STAGE",
+        "EXPERIMENT_DIFFERS",
+        "BAD_BUCKETS",
         "IN_SYNC_BEYOND_REPLICATION",
+        "SCORE_KIND",
+        "NO_DAY_LEFT",
     }
 
-    assert {case.code for case in CASES} | beside == set(CODES)
+    assert {case.code for case in ALL_CASES} | beside == set(CODES)
 
 
 def test_errors_of_several_files_come_at_once_sorted_by_place() -> None:

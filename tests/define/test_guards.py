@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.guards import Declared, Environment, ExpressionError, FeatureType
-from journey_engine.define.plan import EvaluationError, Value, Warming
 from tests.define.company import CART, DECLARED, HOUR, SCHEMAS, Snapshot
 
 

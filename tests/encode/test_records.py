@@ -9,15 +9,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from journey_engine.decide.decision import Command, JourneyRef, SendDecision, Transition
+from journey_engine.decide.decision import Command, Experiment, JourneyRef, SendDecision, Transition
 from journey_engine.decide.event import Origin
 from journey_engine.decode.whole import read_whole
-from journey_engine.define.plan import Value
+from journey_engine.define.expression import Value
 from journey_engine.encode.command import encode_command
 from journey_engine.encode.outgoing import OutKind, iso_utc
 from journey_engine.encode.send_decision import encode_send_decision
 from journey_engine.encode.transition import encode_transition
-from journey_engine.errors import CandidateOutcome, DeferredCause, EndReason, RecordError
+from journey_engine.errors import (
+    CandidateOutcome,
+    DeferredCause,
+    EndReason,
+    EntryOutcome,
+    RecordError,
+)
 from journey_engine.schemas import Schemas
 
 NOW = 1_710_325_274_001
@@ -113,6 +119,7 @@ def test_a_command_says_all_that_a_sender_may_rely_on(schemas: Schemas) -> None:
             "reply_to": None,
             "slot": None,
             "team": None,
+            "op": None,
             "ack_by": None,
             "due_at": None,
             "journey": {
@@ -123,6 +130,7 @@ def test_a_command_says_all_that_a_sender_may_rely_on(schemas: Schemas) -> None:
                 "entry_no": 1,
             },
             "experiment": None,
+            "account_id": None,
             "causation": {
                 "event_id": "e1",
                 "topic": "interactions.web.v1",
@@ -218,6 +226,9 @@ def test_a_transition_names_the_stages_from_and_to(schemas: Schemas) -> None:
         "due_at": None,
         "macro_stage": "purchase",
         "experiment": None,
+        "switch_to": None,
+        "refused": None,
+        "account_id": None,
         "causation": {
             "event_id": "e1",
             "topic": "interactions.web.v1",
@@ -225,6 +236,28 @@ def test_a_transition_names_the_stages_from_and_to(schemas: Schemas) -> None:
             "offset": 7,
         },
     }
+
+
+def test_a_transition_tells_experiment_milestone_and_switch(schemas: Schemas) -> None:
+    split = replace(
+        TRANSITION,
+        experiment=Experiment("offer", "free", 0.8, contaminated=False),
+        milestone="funded",
+        switch_to="upgrade",
+        refused=EntryOutcome.COOLDOWN,
+    )
+    _, fields = whole(encode_transition(split, schemas).value, schemas)
+    assert fields["experiment"] == {
+        "id": "offer",
+        "arm": "free",
+        "propensity": 0.8,
+        "contaminated": False,
+    }
+    assert (fields["milestone"], fields["switch_to"], fields["refused"]) == (
+        "funded",
+        "upgrade",
+        "COOLDOWN",
+    )
 
 
 def test_a_decision_says_why(schemas: Schemas) -> None:
@@ -253,6 +286,7 @@ def test_a_decision_says_why(schemas: Schemas) -> None:
         "rivals": [],
         "definition_hash": "abc",
         "trace": ["delay 2m"],
+        "account_id": None,
     }
 
 

@@ -2,26 +2,36 @@
 
 import contextlib
 import struct
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journey_engine.decide.due import next_due
 from journey_engine.decide.event import Origin
 from journey_engine.decide.state import (
+    Awaited,
     CustomerState,
     FeatureState,
     Instance,
     JourneyMemory,
     KeyMemory,
     MacroStage,
+    PatternState,
     Pending,
     Sent,
     Timer,
     Written,
-    next_due,
 )
-from journey_engine.encode.state import StateError, decode_state, encode_state, header_due
+from journey_engine.encode.state import (
+    COMPACT_FROM,
+    StateError,
+    decode_state,
+    encode_state,
+    header_due,
+)
 
 ORIGIN = Origin("e1", "interactions.web.v1", 0, 7)
 FULL = CustomerState(
@@ -72,14 +82,60 @@ GOLDEN = (
     "6f6e732e7765622e76310007c081a16101000090"
 )
 
+COMPACT_GOLDEN = (
+    "020100000000000001903d903152023114869390c0c375d5192f9080e8088203e3059c81ceb1d0cac262d98d"
+    "98815d98ec026eef41b21be92c1c2d6c3c8ca507f00086c6f69bf7bfff7bef4d780708930a65d51ad477bc5d"
+    "7f6fdfc7403325b5053a99cfa21610d977cc8b033d95994a26e76d8b5b6387988c0335b3e4d88d0c7c02e4a1"
+    "6f9b6579c45e49d92a0107c83836b0dc141bd1605f4cb0df8a05582c75f818a4f2f4a6b0508f541ace5752e7"
+    "8217efe08581ceba5aa6e15236814cfba20db575a0b6c5edce660c872ac9a40ec24ccd93b4b796e3deaacf4f"
+    "90ab67d93c0b66ecfb1e98ca649c164016ce3c164e15b48c551249dd282dfda9716ea9a952cc8b0f202a8aa0"
+    "fe7fdd59172a3289a09a2ca3898c04e0270df476743d149c2304c870638c8f7c3cdd74dcea5959b42f3ce4a3"
+    "e2933ed7a64d245642e8de669c6cadf0c4a5b8718f60c3d1d5e59d8ff23c7769f3623c44b18fd01f"
+)
+
 
 def test_version_1_is_read_as_it_was_written_when_it_was_published() -> None:
     """Bytes of customers stored for years: this must never need a change."""
     assert decode_state(bytes.fromhex(GOLDEN)) == FULL
 
 
-def test_version_1_is_written_as_it_was_published() -> None:
-    assert encode_state(FULL).hex() == GOLDEN
+def test_version_1_is_written_as_it_was_published_but_for_fields_added_at_the_end() -> None:
+    published, written = bytes.fromhex(GOLDEN), encode_state(FULL)
+    assert written[:10] == published[:10]
+    assert begins(msgspec.msgpack.decode(written[10:]), msgspec.msgpack.decode(published[10:]))
+
+
+def test_version_2_is_read_as_it_was_written_when_it_was_published() -> None:
+    assert decode_state(bytes.fromhex(COMPACT_GOLDEN)) == FULL
+
+
+@pytest.mark.parametrize(("length", "version"), [(10, 1), (COMPACT_FROM, 2)])
+def test_a_large_state_is_written_compact(length: int, version: int) -> None:
+    state = msgspec.structs.replace(FULL, traits={"tier": Written("x" * length, 5, "e1")})
+    data = encode_state(state)
+    assert (data[0], header_due(data[:10])) == (version, 400)
+    assert decode_state(data) == state
+    assert encode_state(decode_state(data)) == data
+
+
+def test_a_state_nested_too_deep_for_the_compact_form_is_written_plain() -> None:
+    value: Any = "x" * COMPACT_FROM
+    for _ in range(200):
+        value = [value]
+    state = msgspec.structs.replace(FULL, traits={"tier": Written(value, 5, "e1")})
+    assert encode_state(state)[0] == 1
+    assert decode_state(encode_state(state)) == state
+
+
+def begins(written: Any, published: Any) -> bool:
+    """Whether every array of the one has, first, the items of the other's."""
+    if isinstance(published, list):
+        return len(written) >= len(published) and all(map(begins, written, published))
+    if isinstance(published, dict):
+        return list(written) == list(published) and all(
+            begins(written[name], published[name]) for name in published
+        )
+    return bool(written == published)
 
 
 def test_a_state_of_fewer_fields_is_read_with_the_defaults_of_those_added_since() -> None:
@@ -100,7 +156,7 @@ def test_damaged_bytes_are_an_error_of_their_own(data: bytes) -> None:
         decode_state(data)
 
 
-@pytest.mark.parametrize("version", [0, 2, 255])
+@pytest.mark.parametrize("version", [0, 3, 255])
 def test_another_version_is_never_guessed_at(version: int) -> None:
     data = struct.pack(">BBq", version, 0, 0) + encode_state(FULL)[10:]
     with pytest.raises(StateError, match=f"version {version}"):
@@ -117,6 +173,15 @@ VALUE = st.recursive(
     max_leaves=4,
 )
 WRITTEN = st.dictionaries(TEXT, st.builds(Written, VALUE, TIME, TEXT), max_size=2)
+PATTERNS = st.dictionaries(
+    TEXT,
+    st.builds(
+        PatternState,
+        st.lists(st.tuples(TIME, st.integers(1, 255)), max_size=2),
+        st.lists(st.builds(Awaited, TIME, st.just(ORIGIN)), max_size=2),
+    ),
+    max_size=2,
+)
 STATES = st.builds(
     CustomerState,
     life=st.integers(0, 9),
@@ -140,6 +205,14 @@ STATES = st.builds(
             *[TEXT, TIME, st.none() | TEXT, TIME, TIME, TEXT, TIME, TIME, st.just(ORIGIN)],
             context=st.dictionaries(TEXT, VALUE, max_size=2),
             timers=st.lists(st.builds(Timer, TIME, st.integers(-1, 5)), max_size=3),
+            patterns=PATTERNS,
+        ),
+        max_size=2,
+    ),
+    journeys=st.dictionaries(
+        TEXT,
+        st.builds(
+            JourneyMemory, TIME, patterns=st.dictionaries(TEXT, PATTERNS, min_size=1, max_size=2)
         ),
         max_size=2,
     ),

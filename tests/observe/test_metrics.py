@@ -18,6 +18,7 @@ def test_a_flush_adds_its_counts() -> None:
     statistics.commands["email", "SEND"] = 2
     statistics.dead_letters["INVALID"] = 1
     statistics.timer_lateness.append(1500)
+    statistics.state_sizes[4096] = 4
     metrics.committed(statistics, 0.01)
     metrics.committed(statistics, 0.01)
     applied = value(metrics, "journey_inputs_total", type="OrderPlaced", outcome="APPLIED")
@@ -25,6 +26,7 @@ def test_a_flush_adds_its_counts() -> None:
     assert value(metrics, "journey_commands_total", channel="email", action="SEND") == 4
     assert value(metrics, "journey_dead_letters_total", code="INVALID") == 2
     assert value(metrics, "journey_timer_lateness_seconds_sum") == 3
+    assert value(metrics, "journey_states_written_total", below_bytes="4096") == 8
     assert value(metrics, "journey_commit_seconds_count") == 2
 
 

@@ -10,6 +10,7 @@ from journey_engine.define.compiler import compile_plan
 from journey_engine.define.plan import Plan
 from journey_engine.run.outbox import Output
 from journey_engine.run.replay import Replay
+from journey_engine.run.zones import load_zones
 from journey_engine.schemas import Schemas
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,9 @@ def replayed(schemas: Schemas) -> Replaying:
 
 def _plan(schemas: Schemas, journeys: tuple[str, ...]) -> Plan:
     """The company's files with these journeys."""
-    names = ("lifecycle", "customer", "policies", "channels", *(f"journeys/{j}" for j in journeys))
+    # The onboarding leads to it, though nobody in the logs goes there.
+    led_to = {"upgrade"} if "onboarding" in journeys else set()
+    listed = [f"journeys/{name}" for name in sorted(led_to.union(journeys))]
+    names = ("lifecycle", "customer", "policies", "channels", *listed)
     paths = [f"topologies/{name}.yaml" for name in names]
-    return compile_plan({path: (ROOT / path).read_text() for path in paths}, schemas)
+    return compile_plan({path: (ROOT / path).read_text() for path in paths}, schemas, load_zones())

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from journey_engine.decode.decode import Reader
 from journey_engine.decode.log import LogLine, Place, read_line
+from journey_engine.define.action_plan import Action
 from journey_engine.define.plan import (
     END,
     ChannelPlan,
     Clause,
     JourneyPlan,
     Plan,
-    SendAction,
     StagePlan,
     TransitionPlan,
     Trigger,
@@ -49,7 +49,7 @@ def after(index: int, wait: int, to: str, resets: Iterable[str] = ()) -> Transit
     )
 
 
-def stage(name: str, *timers: TransitionPlan, sends: tuple[SendAction, ...] = ()) -> StagePlan:
+def stage(name: str, *timers: TransitionPlan, sends: tuple[Action, ...] = ()) -> StagePlan:
     resets = {
         each: tuple(timer for timer in timers if each in timer.reset_on)
         for timer in timers
@@ -90,7 +90,7 @@ CART = journey(
         stage(
             "reminded",
             after(0, DAY, END),
-            sends=(SendAction("remind", "cart", ("email", "push")),),
+            sends=(Action("remind", "cart", ("email", "push")),),
         ),
     ),
     priority=2,
@@ -103,9 +103,9 @@ PAYMENT = journey(
         stage(
             "watch",
             after(0, 2 * HOUR, "later"),
-            sends=(SendAction("help", "help", ("push",), delay=30 * MINUTE),),
+            sends=(Action("help", "help", ("push",), delay=30 * MINUTE),),
         ),
-        stage("later", after(0, 3 * DAY, END), sends=(SendAction("sorry", "sorry", ("email",)),)),
+        stage("later", after(0, 3 * DAY, END), sends=(Action("sorry", "sorry", ("email",)),)),
     ),
     priority=1,
 )
@@ -143,12 +143,14 @@ EXTRA: Mapping[str, Mapping[str, Any]] = {
     "PaymentFailed": {},
     "PaymentSucceeded": {},
     "PageViewed": {"page": "/"},
+    "IdentityLinked": {},
+    "CustomerErased": {},
 }
 
 
 def line(
     kind: str,
-    customer: str,
+    customer: str | None,
     at: int,
     *,
     event_id: str,

@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,27 @@ def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
     assert written == ["commands.jsonl", "decisions.jsonl", "transitions.jsonl"]
     for name in written:
         assert (tmp_path / "three" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+def test_partitions_that_have_something_to_say_are_taken_by_one_process(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    shared = {"channel": "web", "source": "web"}
+    lines = [
+        {"type": "PaymentFailed", "event_id": str(n), "anonymous_id": f"v{n}",
+         "occurred_at": "2026-01-01T10:00:00Z", **shared}
+        for n in range(8)
+    ] + [
+        {"type": "IdentityLinked", "event_id": f"l{n}", "customer_id": f"c{n}",
+         "anonymous_id": f"v{n}", "occurred_at": "2026-01-01T11:00:00Z", **shared}
+        for n in range(8)
+    ]  # fmt: skip
+    log.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    for name, processes in (("one", 1), ("three", 3)):
+        replay(replace(job(log), until=1_768_000_000_000), tmp_path / name, processes, iter)
+
+    written = (tmp_path / "one" / "transitions.jsonl").read_bytes()
+    assert b'"c3"' in written
+    assert (tmp_path / "three" / "transitions.jsonl").read_bytes() == written
 
 
 def test_a_wrong_line_is_told_once_by_whichever_process(tmp_path: Path) -> None:

@@ -84,8 +84,11 @@ def test_the_inbox_is_merged_but_never_awaited() -> None:
 
 
 def test_a_lane_is_full_by_records_or_by_bytes_until_something_is_taken() -> None:
-    merge, clock = Merge(("app", "web"), limits=BufferLimits(records=2, bytes=100)), StreamClock()
-    merge.put([item("app", 0, 1), item("app", 1, 2), item("web", 0, 3, b"x" * 100)])
+    merge, clock = (
+        Merge(("app", "web"), limits=BufferLimits(records=2, lane_bytes=5_000)),
+        StreamClock(),
+    )
+    merge.put([item("app", 0, 1), item("app", 1, 2), item("web", 0, 3, b"x" * 5_000)])
     assert merge.full() == {"app", "web"}
 
     assert len(taken(merge, clock)) == 2

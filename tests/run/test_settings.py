@@ -103,3 +103,8 @@ def tmp_path_settings(folder: Path) -> Path:
     path = folder / "settings.yaml"
     path.write_text("clock: stream\nmerge_idle_ms: 7\n")
     return path
+
+
+def test_two_deployments_of_one_app_have_nothing_in_common() -> None:
+    groups = {load(app_id="shop", topic_prefix=prefix).group for prefix in ("", "eu.", "us.")}
+    assert groups == {"shop", "eu.shop", "us.shop"}

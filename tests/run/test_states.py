@@ -1,6 +1,6 @@
 from journey_engine.decide.state import EMPTY, CustomerState, Written
 from journey_engine.encode.state import decode_state, encode_state
-from journey_engine.run.states import States
+from journey_engine.run.states import DECODED, ENTRY_BYTES, StateCache, States
 from journey_engine.run.store import MemoryStore
 
 
@@ -10,7 +10,7 @@ def named(name: str) -> CustomerState:
 
 def test_a_state_is_readable_before_during_and_after_its_flush() -> None:
     store = MemoryStore()
-    states = States(store)
+    states = States(store, StateCache())
     states.put("c:1", named("a"))
     assert states.get("c:1") == named("a")
 
@@ -25,7 +25,7 @@ def test_a_state_is_readable_before_during_and_after_its_flush() -> None:
 
 
 def test_only_the_last_state_of_a_flush_is_taken_and_an_empty_one_as_a_tombstone() -> None:
-    states = States(MemoryStore())
+    states = States(MemoryStore(), StateCache())
     for key, state in [("c:1", named("a")), ("c:1", named("b")), ("c:2", CustomerState())]:
         states.put(key, state)
 
@@ -36,7 +36,7 @@ def test_only_the_last_state_of_a_flush_is_taken_and_an_empty_one_as_a_tombstone
 
 
 def test_loading_forgets_what_is_not_confirmed() -> None:
-    states = States(MemoryStore())
+    states = States(MemoryStore(), StateCache())
     states.put("c:1", named("a"))
     states.confirm(states.take(), 1)
     states.put("c:1", named("b"))
@@ -50,9 +50,37 @@ def test_loading_forgets_what_is_not_confirmed() -> None:
 
 
 def test_more_states_than_the_cache_keeps_are_read_from_the_store() -> None:
-    states = States(MemoryStore(), cached=2)
+    states = States(MemoryStore(), StateCache(2 * ENTRY_BYTES))
     for number in range(5):
         states.put(f"c:{number}", named(str(number)))
     states.confirm(states.take(), 1)
 
     assert [states.get(f"c:{n}") for n in range(5)] == [named(str(n)) for n in range(5)]
+
+
+def test_the_partitions_of_a_worker_share_so_many_bytes() -> None:
+    size = ENTRY_BYTES + DECODED * len(encode_state(named("a")))
+    cache = StateCache(3 * size)
+    one, two = States(MemoryStore(), cache), States(MemoryStore(), cache)
+    for number in range(2):
+        for states in (one, two):
+            states.put(f"c:{number}", named("a"))
+            states.confirm(states.take(), 1)
+            assert cache.bytes <= 3 * size
+    assert cache.bytes == 3 * size
+    large = named("a" * 200)
+    one.put("c:1", large)
+    one.confirm(one.take(), 2)
+    assert cache.bytes == ENTRY_BYTES + DECODED * len(encode_state(large))
+    assert [one.get("c:1"), two.get("c:1")] == [large, named("a")]
+
+
+def test_what_is_loaded_anew_is_read_from_the_store_and_not_from_the_cache() -> None:
+    store, cache = MemoryStore(), StateCache()
+    states = States(store, cache)
+    states.put("c:1", named("a"))
+    states.confirm(states.take(), 1)
+    store.write({"c:1": encode_state(named("of another owner"))}, 2)
+    assert states.get("c:1") == named("a")
+    states.load()
+    assert states.get("c:1") == named("of another owner")

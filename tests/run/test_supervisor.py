@@ -139,6 +139,18 @@ def test_ports_that_are_taken_are_named(settings: Settings) -> None:
             require_ports(beyond, 2)
 
 
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_a_host_may_be_given_as_ipv6_or_by_name(settings: Settings, host: str) -> None:
+    named = settings.model_copy(update={"web_host": host})
+    require_ports(named, 2)
+    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    with (
+        socket.create_server((host, settings.web_port + 1), family=family),
+        pytest.raises(PortsTakenError, match=f"port {settings.web_port + 1} of {host}"),
+    ):
+        require_ports(named, 2)
+
+
 def test_the_workers_end_with_the_supervisor(settings: Settings) -> None:
     program = (
         "from tests.run.test_supervisor import *\n"

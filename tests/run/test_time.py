@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey_engine.decide.decision import Command, Decision
-from journey_engine.decide.event import Input, TimersDue
+from journey_engine.decide.event import TimersDue
+from journey_engine.decide.message import Input
 from journey_engine.decode.log import LogLine, Place, read_line
 from journey_engine.decode.record import Record
 from journey_engine.encode.ledger import encode_ledger
 from journey_engine.run.clock import WallClock
+from journey_engine.run.deciding import Observer
 from journey_engine.run.merge import BufferLimits
 from journey_engine.run.store import MemoryStore
-from journey_engine.run.task import Observer, PartitionTask
+from journey_engine.run.task import PartitionTask
 from tests.run.shop import HOUR, INPUTS, MINUTE, SCHEMAS, START, line, logs, wiring
 from tests.run.test_task import records
 
@@ -271,7 +273,7 @@ def test_memory_is_bounded_by_bytes_while_large_values_come_and_a_flush_hangs() 
     """Values of 5 MB, each refused as broken, so each kept for its dead letter."""
     raw = {"raw": "wwE=", "key": "c1", "channel": "web", "recorded_at": START}
     (small,) = events(read_line(raw, SCHEMAS, Place("test", 1)))
-    task = task_of(buffers=BufferLimits(records=2_000, bytes=LIMIT))
+    task = task_of(buffers=BufferLimits(lane_bytes=LIMIT, flush_bytes=LIMIT))
     caught_up(task, APP, EMAIL)
     made = 0
 

@@ -27,6 +27,8 @@ class World:
         self._wiring = wiring
         self._clock = clock
         self.topics: dict[str, list[Record]] = {topic: [] for topic in wiring.inputs}
+        if wiring.catalogue is not None and wiring.inbox is not None:
+            self.topics[wiring.inbox] = []
         for record in records:
             self.topics[record.topic].append(record)
         self.ledger: list[bytes] = []

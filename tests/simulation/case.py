@@ -38,5 +38,6 @@ def case(seed: int, *, transactional: bool) -> Case:
         events=chance.between(5, 40),
         misrouted=0.0 if stream else chance.pick((0.0, 0.15)),
         marks=chance.pick((0.05, 0.3)) if stream else 0.0,
+        strangers=0.0 if stream else Chance(seed, "strangers").pick((0.0, 0.0, 0.4)),
     )
     return Case(seed, stream, transactional, rates, habits, moves=chance.pick((0, 1, 4, 10)))

@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.decision import Decision
+from journey_engine.decide.due import next_due
 from journey_engine.decide.event import Event, TimersDue, state_key
-from journey_engine.decide.state import EMPTY, CustomerState, next_due
+from journey_engine.decide.message import ids_of
+from journey_engine.decide.state import EMPTY, CustomerState
 from journey_engine.decode.decode import Mark, Rejected, decode
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
 from journey_engine.encode.deadletter import Failure
 from journey_engine.encode.ledger import LedgerEntry, Run
+from journey_engine.encode.message import decode_message, encode_message, is_message, key_of
 from journey_engine.encode.state import encode_state
 from journey_engine.run.outbox import DeadLetter, Forward, Output, encode_output, unforwarded
 from tests.run.shop import SCHEMAS
@@ -38,6 +41,8 @@ class Core:
         self.written: defaultdict[str, list[Written]] = defaultdict(list)
         """By topic."""
         self.forwarded: list[tuple[int, Written]] = []
+        self.said: list[tuple[int, Written]] = []
+        """Messages, by the partition that takes them."""
         self._states: dict[str, CustomerState] = {}
 
     def stream(self, log: Sequence[Record]) -> None:
@@ -67,6 +72,13 @@ class Core:
         return {key: encode_state(state) for key, state in known if state != EMPTY}
 
     def take(self, record: Record, now: int) -> None:
+        if is_message(record.headers):
+            message = decode_message(record.value or b"")
+            state = self._states.get(message.target, EMPTY)
+            decision = decide(PLAN, state, message, now)
+            self._refused(record, decision, now)
+            self._decided(message.target, decision)
+            return
         record_ = unforwarded(record) if record.topic == NAMES.inbox else record
         content = decode(record_, READER)
         if isinstance(content, Rejected):
@@ -81,11 +93,14 @@ class Core:
                 assert Forward(record_, home)
                 return
             decision = decide(PLAN, self._states.get(key, EMPTY), content, now)
-            if decision.rejected is not None:
-                error = decision.rejected
-                failure = Failure(error.code, error.message, "decide", max(now, 0))
-                self._write([DeadLetter(record_, failure)])
+            self._refused(record_, decision, now)
             self._decided(key, decision)
+
+    def _refused(self, record: Record, decision: Decision, now: int) -> None:
+        error = decision.rejected
+        if error is not None:
+            failure = Failure(error.code, error.message, "decide", max(now, 0))
+            self._write([DeadLetter(record, failure)])
 
     def _fire_up_to(self, limit: int) -> None:
         while (due := self._first_due(limit)) is not None:
@@ -103,11 +118,15 @@ class Core:
         return min(((d, k) for d, k in dues if d is not None and d <= limit), default=None)
 
     def _tick(self, key: str, up_to: int, now: int) -> None:
-        self._decided(key, decide(PLAN, self._states[key], TimersDue(key[2:], None, up_to), now))
+        timers = TimersDue(*ids_of(key), up_to)
+        self._decided(key, decide(PLAN, self._states[key], timers, now))
 
     def _decided(self, key: str, decision: Decision) -> None:
         self._states[key] = decision.state
         self._write([*decision.commands, *decision.transitions, *decision.sends])
+        for message in decision.messages:
+            written = (key_of(message.target), encode_message(message))
+            self.said.append((partition_of(written[0], PARTITIONS), written))
 
     def _write(self, outputs: Sequence[Output]) -> None:
         for output in outputs:

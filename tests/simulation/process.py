@@ -5,7 +5,7 @@ long enough that others take its partitions: it wakes up as a zombie.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -139,12 +139,11 @@ class DiskStore:
     def states(self) -> Iterator[tuple[str, bytes]]:
         return iter(list(self._disk.states()))
 
+    def keys(self, after: str, before: str, count: int) -> Sequence[str]:
+        return self._disk.keys(after, before, count)
+
     def timers(self, unwritten: Unwritten) -> Timers:
         return self._disk.timers(unwritten)
-
-    def wipe(self) -> None:
-        self._process.check()
-        self._disk.wipe()
 
     def close(self) -> None:
         """The disk stays."""

@@ -10,10 +10,14 @@ from typing import NamedTuple
 
 from journey_engine.decode.decode import MARK_HEADER, Reader
 from journey_engine.decode.log import LogLine, LogRaw, Place, route
-from journey_engine.define.plan import END, ChannelPlan, Plan, SendAction
+from journey_engine.define.action_plan import Action
+from journey_engine.define.identity import ERASED, LINKED
+from journey_engine.define.identity import READ as IDENTITY_TYPES
+from journey_engine.define.plan import END, ChannelPlan, Plan
 from journey_engine.encode.outgoing import OutKind
 from journey_engine.run.naming import Names
 from journey_engine.run.producing import Message
+from journey_engine.run.states import StateCache
 from journey_engine.run.wiring import Wiring
 from journey_engine.simulate.chance import Chance
 from tests.run.shop import (
@@ -34,6 +38,7 @@ from tests.run.shop import (
 SECOND = 1_000
 PARTITIONS = 2
 CUSTOMERS = ("c1", "c2", "c3", "c4", "c5")
+VISITORS = ("v1", "v2", "v3")
 LAST_EVENT_MS = 4 * SECOND
 QUIET_MS = 9 * SECOND
 """By then the last timer that the last event can set is due."""
@@ -65,7 +70,7 @@ def _plan() -> Plan:
             stage(
                 "reminded",
                 after(0, 2 * SECOND, END),
-                sends=(SendAction("remind", "cart", ("email", "push")),),
+                sends=(Action("remind", "cart", ("email", "push")),),
             ),
         ),
         priority=2,
@@ -78,20 +83,22 @@ def _plan() -> Plan:
             stage(
                 "watch",
                 after(0, 900, "later"),
-                sends=(SendAction("help", "help", ("push",), delay=400),),
+                sends=(Action("help", "help", ("push",), delay=400),),
             ),
             stage(
                 "later",
                 after(0, 3 * SECOND, END),
-                sends=(SendAction("sorry", "sorry", ("email",)),),
+                sends=(Action("sorry", "sorry", ("email",)),),
             ),
         ),
         priority=1,
     )
     journeys = (cart, payment)
+    made = plan()
     return replace(
-        plan(),
+        made,
         hash="simulated-1",
+        fields={**made.fields, **dict.fromkeys(IDENTITY_TYPES, frozenset())},
         journeys=journeys,
         by_name={each.name: each for each in journeys},
         by_type={kind: tuple(j for j in journeys if kind in j.reads) for kind in READ},
@@ -104,7 +111,7 @@ def _plan() -> Plan:
 
 PLAN = _plan()
 READER = Reader(SCHEMAS, PLAN.fields)
-WIRING = Wiring(PLAN, READER, INPUTS, INBOX, PARTITIONS, cached_states=2)
+WIRING = Wiring(PLAN, READER, INPUTS, INBOX, PARTITIONS, states=StateCache(3_000))
 
 
 class Arrival(NamedTuple):
@@ -118,16 +125,19 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What a schedule's customers do. `misrouted` needs the wall clock: the inbox has no marks."""
+    """What a schedule's customers do. `misrouted`, and `strangers`, who turn out to be customers,
+    need the wall clock: the inbox has no marks.
+    """
 
     events: int
     misrouted: float
     marks: float
+    strangers: float = 0.0
 
 
 def arrivals(chance: Chance, habits: Habits) -> list[Arrival]:
     """What comes in, in order of time."""
-    lines = _lines(chance, habits.events)
+    lines = _lines(chance, habits.events, habits.strangers)
     found = []
     for record in route(lines, SCHEMAS, CHANNEL_TOPICS, PARTITIONS, marks=False):
         astray = chance.happens(habits.misrouted)
@@ -137,7 +147,7 @@ def arrivals(chance: Chance, habits: Habits) -> list[Arrival]:
     return found + _marks(chance, habits.marks)
 
 
-def _lines(chance: Chance, events: int) -> list[LogLine]:
+def _lines(chance: Chance, events: int, strangers: float) -> list[LogLine]:
     lines: list[LogLine] = []
     now = 0
     for number in range(events):
@@ -147,7 +157,9 @@ def _lines(chance: Chance, events: int) -> list[LogLine]:
         channel = chance.pick(tuple(CHANNEL_TOPICS))
         what = chance.pick((*READ, *READ, *READ, "PageViewed", "broken", "repeat"))
         customer = chance.pick(CUSTOMERS)
-        if what == "repeat" and lines:
+        if strangers and chance.happens(strangers):
+            lines.append(_of_stranger(chance, what, customer, now, str(number)))
+        elif what == "repeat" and lines:
             lines.append(_again(chance.pick(lines), now))
         elif what in EXTRA:
             event_id = str(number + chance.pick((0, 0, 0, 1)))  # sometimes a conflict
@@ -160,6 +172,15 @@ def _lines(chance: Chance, events: int) -> list[LogLine]:
             broken = b"\xc3\x01"
             lines.append(LogRaw(broken, customer.encode(), channel, START + now, Place("made", 1)))
     return lines
+
+
+def _of_stranger(chance: Chance, what: str, customer: str, now: int, event_id: str) -> LogLine:
+    """A visitor does something, or turns out to be the customer, or the customer is erased."""
+    whose = {"anonymous_id": chance.pick(VISITORS)}
+    if what not in READ:
+        kind = chance.pick((LINKED, LINKED, LINKED, ERASED))
+        return line(kind, customer, now, event_id=event_id, extra=whose)
+    return line(what, None, now, event_id=event_id, extra={**EXTRA[what], **whose})
 
 
 def _again(line_: LogLine, now: int) -> LogLine:

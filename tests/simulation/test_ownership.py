@@ -1,9 +1,12 @@
 """The real `Worker` over the simulated broker: what the group and a failing broker do to it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
+from journey_engine.run.memory import Memory
 from journey_engine.run.partition import Partition
 from journey_engine.run.producing import (
     FencedError,
@@ -11,7 +14,7 @@ from journey_engine.run.producing import (
 )
 from journey_engine.run.standby import Standbys
 from journey_engine.run.store import StoreError
-from journey_engine.run.worker import RELEASE_WITHIN_S
+from journey_engine.run.worker import RELEASE_WITHIN_S, Worker
 from tests.simulation.one_worker import (
     FaultyStore,
     OneWorker,
@@ -93,6 +96,52 @@ def test_one_fenced_while_it_recovers_is_dropped_and_asked_for_again() -> None:
         assert not driving.done()
         world.fault = world.none
         await world.worker.finish(flush=False)
+        await driving
+
+    lived(test)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_stop_raises_when_a_commit_under_way_or_the_last_one_fails(failing: int) -> None:
+    async def test(world: OneWorker) -> None:
+        async def fault(call: str, number: int) -> None:
+            if call == "commit" and number == 0:
+                world.started.append(number)
+                await asyncio.sleep(0.5)
+                if len(world.started) == failing:
+                    raise UnresolvedError("no answer")
+
+        for _ in range(3):
+            world.publish()
+        await world.take(0, 1)
+        world.fault = fault
+        driving = world.drive()
+        await world.until(lambda: bool(world.started))
+        await asyncio.sleep(0.2)
+        with pytest.raises(UnresolvedError):
+            await world.worker.finish(flush=True)
+        await driving
+        assert world.broker.open_transactions() == 0
+
+    lived(test)
+
+
+def test_a_worker_says_that_its_memory_is_too_small_for_its_partitions_and_works_on() -> None:
+    async def test(world: OneWorker) -> None:
+        world.parts = replace(world.parts, memory=Memory(256, topics=100, declared=PARTITIONS))
+        world.worker = Worker(world.parts, world.noted)
+        world.publish()
+        with capture_logs() as told:
+            await world.take(0)
+            assert [line for line in told if line["event"] == "memory_too_small"] == []
+            await world.worker.release()
+            await world.take(0, 1)
+        (line,) = [line for line in told if line["event"] == "memory_too_small"]
+        assert line["partitions"] == PARTITIONS
+        assert str(line["needed_mib"]) in line["hint"]
+        driving = world.drive()
+        await world.until(lambda: world.committed() > 2)
+        await world.worker.finish(flush=True)
         await driving
 
     lived(test)

@@ -100,6 +100,15 @@ def test_time_passes_and_what_was_sent_is_as_the_test_says(bench: Bench) -> None
     assert bench.told(LEFT + "{after: 4h}", then=f"{{sent: {sent}}}") == []
 
 
+def test_a_channel_with_a_capacity_has_room_for_the_one_customer(schemas: Schemas) -> None:
+    channels = COMPANY["topologies/channels.yaml"].replace("hold: 10m", "capacity: 1 per 1h")
+    files = {**COMPANY, "topologies/channels.yaml": channels, "topologies/journeys/cart.yaml": CART}
+    limited = Bench(compile_plan(files, schemas), schemas)
+    sent = '[{send: reminder, channel: email, at: "2026-03-02T13:00Z"}]'
+
+    assert limited.told(LEFT + "{after: 4h}", then=f"{{sent: {sent}}}") == []
+
+
 def test_a_timer_fires_at_its_due_time_however_far_the_step_goes(bench: Bench) -> None:
     ended = '[{as: ignored, at: "2026-03-03T13:00Z"}]'
     assert bench.told(LEFT + "{after: 600d}", then=f"{{ended: {ended}}}") == []
@@ -267,7 +276,7 @@ def test_coverage_names_what_no_test_reached(bench: Bench) -> None:
         (LEFT, {"then": "{suppressed: [{outcome: SENT}]}"}, "TEST_NAME_UNKNOWN"),
         (LEFT, {"then": "{sent: [{channel: pigeon}]}"}, "TEST_NAME_UNKNOWN"),
         ('{at: "2026-03-02T10:00Z", CartUpdated: {occurred_at: 1}}', {}, "TEST_WORD_UNKNOWN"),
-        (LEFT, {"never": "[{task: any}]"}, "NOT_SUPPORTED"),
+        (LEFT, {"never": "[{task: call}]"}, "TEST_NAME_UNKNOWN"),
     ],
 )
 def test_what_is_wrong_in_a_test_is_told_with_its_place(
@@ -289,4 +298,23 @@ def test_the_wrong_of_all_files_is_told_at_once(plan: Plan, schemas: Schemas) ->
         "a.test.yaml",
         "b.test.yaml",
         "b.test.yaml",
+    ]
+
+
+def test_of_ways_that_lead_alike_only_those_that_held_are_covered(schemas: Schemas) -> None:
+    ways = [
+        "{on: ProductViewed, when: \"event.product_id == 'a'\", to: reminded}",
+        "{on: ProductViewed, when: \"event.product_id == 'b'\", to: reminded}",
+        "{after: 4h, to: reminded}",
+    ]
+    journey = CART.replace("[{after: 4h, to: reminded}]", f"[{', '.join(ways)}]")
+    plan = compile_plan({**COMPANY, "topologies/journeys/cart.yaml": journey}, schemas)
+    bench = Bench(plan, schemas)
+
+    report = bench.run(LEFT + "{after: 1h, ProductViewed: {product_id: b}}", then="{}")
+
+    missed = [name for kind, name in report.coverage[0].missed if "-> reminded" in name]
+    assert missed == [
+        "waiting -> reminded (on ProductViewed, when event.product_id == 'a')",
+        "waiting -> reminded (after 4h)",
     ]

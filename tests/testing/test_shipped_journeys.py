@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from journey_engine.define.compiler import compile_plan
+from journey_engine.run.zones import load_zones
 from journey_engine.schemas import Schemas
 from journey_engine.testing import SUFFIX, TestReport, run_tests
 
@@ -19,7 +20,8 @@ def report(schemas: Schemas) -> TestReport:
         if path.name != "topics.yaml"
     }
     tests = {path: text for path, text in files.items() if path.endswith(SUFFIX)}
-    plan = compile_plan({p: text for p, text in files.items() if p not in tests}, schemas)
+    definitions = {p: text for p, text in files.items() if p not in tests}
+    plan = compile_plan(definitions, schemas, load_zones())
     return run_tests(tests, plan, schemas)
 
 
