@@ -19,7 +19,7 @@ NATIVE := var/native
 # Puts the compiled package before the editable one, in child processes too.
 WITH_NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(NATIVE):$(CURDIR)
 # Nothing compiled has a part in these.
-NOT_NATIVE := $(addprefix tests/run/test_,cores.py garbage.py log_files.py settings.py sharing.py supervisor.py upstream.py)
+NOT_NATIVE := $(addprefix tests/run/test_,cores.py garbage.py log_files.py positions.py settings.py sharing.py supervisor.py transport.py upstream.py)
 NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py) tests/avro $(addprefix tests/decode/test_,decode.py registry_frames.py) tests/decide \
   tests/encode tests/properties tests/replay $(filter-out $(NOT_NATIVE),$(wildcard tests/run/test_*.py))
 
@@ -69,6 +69,10 @@ fix: setup ## Repair what ruff can repair, and format
 gen: setup ## Write the generated files anew (their freshness is tested)
 	@$(BIN)/python -m journey_engine.define.document > schemas/journey.schema.json
 
+.PHONY: conformance
+conformance: setup ## The cases of the language on the engine and on the naive interpreter
+	@$(BIN)/python -m tests.conformance
+
 .PHONY: laws
 laws: setup ## The laws by Hypothesis in their long form
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties --timeout 3600
@@ -89,10 +93,6 @@ bench: native ## Events for a CPU-second, next to the idiomatic Faust agent on t
 chaos: native ## Workers on Apache Kafka under faults, held against the core (CHAOS_MINUTES=25, SEED=7)
 	@$(WITH_NATIVE) $(BIN)/python -m tests.chaos $(CHAOS)
 
-.PHONY: chaos-baseline
-chaos-baseline: setup ## The same load and faults for stock Faust's exactly-once
-	@$(BIN)/python -m tests.chaos --baseline $(CHAOS)
-
 .PHONY: bench-commits
 bench-commits: native ## What transactions cost on Apache Kafka, and commits of 1, 8, 32 partitions
 	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.commits
@@ -110,8 +110,8 @@ bench-restore: native ## How long a worker takes to have a million customers bac
 	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.restore $(if $(CUSTOMERS),--customers $(CUSTOMERS))
 
 .PHONY: bench-memory
-bench-memory: native ## A worker's memory while CUSTOMERS (5000000) come to be known, store `disk`
-	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.memory $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+bench-memory: native ## A worker's memory while CUSTOMERS (5000000) come to be known (MEMORY_MIB=1024)
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.memory $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(MEMORY_MIB),--memory-mib $(MEMORY_MIB))
 
 .PHONY: kafka-up
 kafka-up: setup ## Start Apache Kafka on localhost:9092 (one node, data under var/)
