@@ -20,7 +20,7 @@ from journey_engine.decide import (
 from journey_engine.decide.account_state import Account, Asked, Asker
 from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.message import SendAsked, SendSettled, SendWithdrawn
-from journey_engine.decide.scope import Moment, View
+from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import SENT_MAX
 from journey_engine.errors import CandidateOutcome, InputOutcome
 
@@ -47,9 +47,8 @@ def take(draft: Draft, message: SendAsked) -> InputOutcome:
         return InputOutcome.APPLIED
     moment = Moment(draft, draft.now)
     moment.origin, moment.due_at = message.origin, None
-    view = View(moment, journey)
-    view = view.within(place.context, place.entered_at, place.stage_entered_at)
-    view.event, view.reached = place.event, place.milestones
+    view = candidate_view(moment, journey, None, place)
+    view.event = place.event
     draft.candidates.append(Candidate(journey, action, place, view, fresh=True))
     pipeline.decide_all(draft, moment)
     draft.fold()

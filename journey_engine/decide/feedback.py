@@ -9,10 +9,12 @@ for it, and where it would have been taken back, were it waiting (A7). What a me
 caps is given back also where nothing else is remembered of it (C3).
 """
 
+from msgspec.structs import replace
+
 from journey_engine.decide import actions, history, memory, outcomes, standing
 from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.event import Event
-from journey_engine.decide.scope import Moment, View
+from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import OpenSend, Pending, Sent, Standing
 from journey_engine.define.action_plan import Action, ActionKind, CancelOn
 from journey_engine.define.feedback import ACCEPTED, CLOSED, DELIVERED, RETURNED, SHOWN
@@ -25,11 +27,18 @@ _RETURNED = {
 _COMMAND, _PERMANENT = "command_id", "permanent"
 
 
-def hear(draft: Draft, moment: Moment, event: Event) -> None:
-    """Write down what the event says of the command that it names, if that is remembered."""
+Issuer = tuple[int, str]
+"""The place of the instance that issued a command, and the action that it is of (rule I2)."""
+NO_ISSUER: Issuer = (-1, "")
+
+
+def hear(draft: Draft, moment: Moment, event: Event) -> Issuer:
+    """Write down what the event says of the command that it names, if that is remembered; whose
+    command it is.
+    """
     command = event.fields.get(_COMMAND)
     if not isinstance(command, str):
-        return
+        return NO_ISSUER
     for position, instance in enumerate(draft.instances):
         for sent in instance.sent:
             if sent.command_id == command:
@@ -40,14 +49,15 @@ def hear(draft: Draft, moment: Moment, event: Event) -> None:
                 else:
                     after = _heard(draft, moment, event, sent, place)
                 live.sent = [after if one.command_id == command else one for one in live.sent]
-                return
+                return position, sent.send_id
     gone = standing.find_open(draft, command)
     if gone is not None:
         place = _place(gone, gone.sent)
         after = _heard(draft, moment, event, gone.sent, place)
-        draft.open = [_with(one, after) if one is gone else one for one in draft.open]
+        draft.open = [replace(one, sent=after) if one is gone else one for one in draft.open]
     elif _is_returned(event):
         history.give_back(draft, command)
+    return NO_ISSUER
 
 
 def _heard(draft: Draft, moment: Moment, event: Event, sent: Sent, place: Pending) -> Sent:
@@ -101,30 +111,15 @@ def _fall_back(draft: Draft, moment: Moment, event: Event, sent: Sent, place: Pe
     if not left or (sent.not_after is not None and draft.now >= sent.not_after):
         return
     outcomes.settle(draft, place, CandidateOutcome.FALLBACK, [f"on to {left[0]}"], tuple(tried))
-    again = Pending(
-        moment.at,
-        place.journey,
-        place.version,
-        place.key,
-        place.entry_no,
-        place.stage,
-        place.visit,
-        place.run,
-        place.action,
-        place.asked_at,
-        event.origin,
-        place.context,
-        place.entered_at,
-        place.stage_entered_at,
-        place.attempt + 1,
-        tried,
-        place.exposure,
-        place.milestones,
-        asker=place.asker,
+    again = replace(
+        place,
+        due=moment.at,
+        cause=event.origin,
+        attempt=place.attempt + 1,
+        tried=tried,
+        command="",
     )
-    view = View(moment, journey, draft.instance_of(place))
-    view = view.within(place.context, place.entered_at, place.stage_entered_at)
-    view.reached = place.milestones
+    view = candidate_view(moment, journey, draft.instance_of(place), place)
     draft.candidates.append(Candidate(journey, action, again, view, fresh=False))
 
 
@@ -159,21 +154,4 @@ def _place(owner: Live | OpenSend, sent: Sent) -> Pending:
         owner.milestones,
         command=sent.command_id,
         asker=owner.asker if isinstance(owner, OpenSend) else None,
-    )
-
-
-def _with(one: OpenSend, sent: Sent) -> OpenSend:
-    return OpenSend(
-        one.journey,
-        one.version,
-        one.key,
-        one.entry_no,
-        one.cause,
-        sent,
-        one.context,
-        one.entered_at,
-        one.stage_entered_at,
-        one.exposure,
-        one.milestones,
-        one.asker,
     )

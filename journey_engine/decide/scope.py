@@ -12,7 +12,7 @@ from journey_engine.decide.account_state import NO_ACCOUNT
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Origin
-from journey_engine.decide.state import VALUE_BYTES_MAX, Instance
+from journey_engine.decide.state import VALUE_BYTES_MAX, Instance, Pending
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming
 from journey_engine.define.junction_plan import Branch
 from journey_engine.define.plan import Clause, JourneyPlan, TransitionPlan
@@ -195,6 +195,17 @@ class View:
     def visits(self, stage: str) -> int:
         """How often this instance had entered the stage before the step."""
         return self._visits.get(stage, 0)
+
+
+def candidate_view(
+    moment: Moment, journey: JourneyPlan, instance: Instance | None, place: Pending
+) -> View:
+    """What a candidate's action reads now: its instance, or what its place kept of it."""
+    view = View(moment, journey, instance)
+    if instance is None:
+        view = view.within(place.context, place.entered_at, place.stage_entered_at)
+        view.reached = place.milestones
+    return view
 
 
 class FeatureValues(Mapping[str, Value]):

@@ -24,9 +24,6 @@ from journey_engine.decide.scope import Moment
 from journey_engine.define.plan import Reading
 from journey_engine.errors import InputOutcome
 
-_COMMAND = "command_id"
-"""The field by which feedback names its command (rule I2)."""
-
 
 def take(draft: Draft, event: Event, reading: Reading) -> InputOutcome:
     """The step of an event, with the candidates that it asked for (rule S1)."""
@@ -61,11 +58,10 @@ def _run(draft: Draft, moment: Moment, event: Event, reading: Reading) -> list[b
     learn(draft, moment, event, reading.profile)
     if draft.instances:
         waits.customer_changed(draft, moment)
-    if reading.feedback:
-        feedback.hear(draft, moment, event)
+    issuer = feedback.hear(draft, moment, event) if reading.feedback else feedback.NO_ISSUER
     late = memory.read(draft, reading.asked, event)
     if draft.instances:
-        _advance(draft, moment, event, reading, late)
+        _advance(draft, moment, reading, late, issuer)
     if draft.leaving:
         switches.carry_out(draft, moment, event.origin)
     for place, asked in enumerate(reading.asked):
@@ -75,26 +71,15 @@ def _run(draft: Draft, moment: Moment, event: Event, reading: Reading) -> list[b
 
 
 def _advance(
-    draft: Draft, moment: Moment, event: Event, reading: Reading, late: list[bool]
+    draft: Draft, moment: Moment, reading: Reading, late: list[bool], issuer: feedback.Issuer
 ) -> None:
     """Let the event act on live instances, by priority, journey and key."""
-    feedback = reading.feedback
-    issuer = _issuer(draft, moment, event) if feedback else -1
+    only, send_id = issuer
+    if only >= 0:
+        moment.issued(send_id)
     for place, asked in enumerate(reading.asked):
         name = asked.journey.name
         for position, instance in enumerate(draft.instances):
-            if instance.journey == name and (not feedback or position == issuer):
+            if instance.journey == name and (not reading.feedback or position == only):
                 mine = asked.kept.get(instance.version, asked) if asked.kept else asked
                 transitions.advance(draft, mine, position, moment, late=late[place])
-
-
-def _issuer(draft: Draft, moment: Moment, event: Event) -> int:
-    """The place of the instance that issued the event's command, -1 for none (rule I2)."""
-    command = event.fields.get(_COMMAND)
-    if command is not None:
-        for position, instance in enumerate(draft.instances):
-            for sent in instance.sent:
-                if sent.command_id == command:
-                    moment.issued(sent.send_id)
-                    return position
-    return -1

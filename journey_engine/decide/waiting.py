@@ -10,7 +10,7 @@ from journey_engine.decide import actions, commands, outcomes
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.learn import LONG, length
-from journey_engine.decide.scope import Moment, View
+from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import (
     PENDING_EVENT_BYTES_MAX,
     PENDING_MAX,
@@ -48,11 +48,7 @@ def release(draft: Draft, moment: Moment, place: Pending) -> None:
     if journey is None or action is None:
         outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["no longer in the plan"])
         return
-    instance = draft.instance_of(place)
-    view = View(moment, journey, instance)
-    if instance is None:
-        view = view.within(place.context, place.entered_at, place.stage_entered_at)
-        view.reached = place.milestones
+    view = candidate_view(moment, journey, draft.instance_of(place), place)
     view.event = place.event
     draft.candidates.append(Candidate(journey, action, place, view, fresh=False))
 
