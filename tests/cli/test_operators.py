@@ -9,33 +9,13 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from journey_engine.decide.decision import SendDecision
 from journey_engine.encode.outgoing import OutRecord
 from journey_engine.encode.send_decision import encode_send_decision
-from journey_engine.errors import CandidateOutcome
 from journey_engine.run.brokers import EmbeddedBroker, free_port
 from journey_engine.schemas import Schemas
 from tests.cli.conftest import Engine
+from tests.why.refusal import REFUSED
 
-REFUSED = SendDecision(
-    decision_id="d",
-    customer_id="anna",
-    anonymous_id=None,
-    journey="cart-rescue",
-    version=1,
-    key=None,
-    entry_no=1,
-    send_id="reminder",
-    attempt=0,
-    command_id="c",
-    outcome=CandidateOutcome.NO_CONSENT,
-    cause=None,
-    until=None,
-    channels_tried=("email",),
-    decided_at=1_772_445_600_001,
-    definition_hash="0123456789abcdef",
-    trace=("email no consent",),
-)
 LINE = {
     "type": "OrderPlaced",
     "event_id": "1",

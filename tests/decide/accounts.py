@@ -15,7 +15,7 @@ from tests.decide.plans import T0, event
 from tests.define.definitions import CUSTOMER, FILES, bent, compiled
 
 DUNNING = "topologies/journeys/dunning.yaml"
-JOURNEY = """\
+_HEAD = """\
 journey: dunning
 version: 1
 subject: account
@@ -26,6 +26,10 @@ review_by: 2027-03-01
 purpose: service
 features:
   failures: {count: PaymentFailed, within: 7d}
+"""
+JOURNEY = (
+    _HEAD
+    + """\
 entry:
   - {on: PaymentFailed, when: account.features.failures >= 2, remember: {by: event.customer_id}}
 goals:
@@ -49,17 +53,10 @@ stages:
       - {on: TaskUnacked, when: event.send == 'call', to: end, outcome: nobody}
       - {on: TaskDone, when: event.send == 'call', to: end, outcome: called}
 """
-SENDS = """\
-journey: dunning
-version: 1
-subject: account
-owner: finance
-objective: An account whose payments fail pays again
-success: paid
-review_by: 2027-03-01
-purpose: service
-features:
-  failures: {count: PaymentFailed, within: 7d}
+)
+SENDS = (
+    _HEAD
+    + """\
 entry: [{on: PaymentFailed, remember: {by: event.customer_id}}]
 goals:
   paid: {on: PaymentSucceeded}
@@ -83,6 +80,7 @@ stages:
     macro_stage: purchase
     transitions: [{after: 1d, to: end, outcome: alone}]
 """
+)
 MEMBERS = "account: {from: [AccountLinked.account_id], role: [AccountLinked.role]}\n"
 
 

@@ -5,16 +5,17 @@ all. Who works when, how far each has read and how late each clock is come from 
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from journey_engine.decide.decision import Command
+from journey_engine.decide.decision import Command, SendDecision, Transition
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
 from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.encode.position import POSITION_KEY
 from journey_engine.encode.state import decode_any_state
+from journey_engine.errors import CandidateOutcome
 from journey_engine.run.clock import WallClock
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
@@ -112,3 +113,18 @@ class Exchange:
         for state_key, data in flush.changelog():
             changelog.append(Record("changelog", number, len(changelog), wall, state_key, data))
         task.confirm(flush, len(changelog))
+
+
+def once_each(outputs: Sequence["Output"], end: Callable[[Transition], object]) -> None:
+    """Each candidate ends once (law 7), each command is written once, each end of an
+    instance, told from others by `end`, comes once.
+    """
+    decisions = [o for o in outputs if isinstance(o, SendDecision)]
+    final = Counter(o.command_id for o in decisions if o.outcome is not CandidateOutcome.DEFERRED)
+    assert set(final.values()) <= {1}
+    assert {o.command_id for o in decisions} == set(final)
+    written = Counter(o.command_id for o in outputs if isinstance(o, Command))
+    assert set(written.values()) <= {1}
+    transitions = [o for o in outputs if isinstance(o, Transition)]
+    ended = Counter(end(o) for o in transitions if o.end is not None)
+    assert set(ended.values()) <= {1}

@@ -12,12 +12,11 @@ from journey_engine.decide.state import CustomerState
 from journey_engine.decode.decode import Reader
 from journey_engine.decode.log import LogLine, route
 from journey_engine.define.plan import Plan
-from journey_engine.errors import CandidateOutcome
 from journey_engine.run.outbox import Output
 from journey_engine.run.replay import Replay
 from journey_engine.run.wiring import Wiring
 from tests.decide.accounts import SENDS, company
-from tests.run.exchange import Exchange
+from tests.run.exchange import Exchange, once_each
 from tests.run.shop import (
     CHANNEL_TOPICS,
     DAY,
@@ -58,19 +57,7 @@ def days(draw: st.DrawFn) -> list[LogLine]:
 
 
 def sound(outputs: Sequence[Output]) -> None:
-    """Each candidate ends once (law 7), each command is written once, each instance ends once."""
-    decisions = [o for o in outputs if isinstance(o, SendDecision)]
-    final = Counter(o.command_id for o in decisions if o.outcome is not CandidateOutcome.DEFERRED)
-    assert set(final.values()) <= {1}
-    assert {o.command_id for o in decisions} == set(final)
-    written = Counter(o.command_id for o in outputs if isinstance(o, Command))
-    assert set(written.values()) <= {1}
-    ended = Counter(
-        (o.account_id, o.journey, o.entry_no)
-        for o in outputs
-        if isinstance(o, Transition) and o.end is not None
-    )
-    assert set(ended.values()) <= {1}
+    once_each(outputs, lambda one: (one.account_id, one.journey, one.entry_no))
 
 
 @settings(max_examples=60, deadline=None)

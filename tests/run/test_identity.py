@@ -19,11 +19,11 @@ from journey_engine.decode.log import LogLine, route
 from journey_engine.define.identity import READ as IDENTITY_TYPES
 from journey_engine.define.plan import ChannelPlan, Plan
 from journey_engine.define.policy_plan import Capacity
-from journey_engine.errors import CandidateOutcome, EndReason
+from journey_engine.errors import EndReason
 from journey_engine.run.outbox import Output
 from journey_engine.run.replay import Replay
 from journey_engine.run.wiring import Wiring
-from tests.run.exchange import Exchange
+from tests.run.exchange import Exchange, once_each
 from tests.run.shop import (
     CHANNEL_TOPICS,
     DAY,
@@ -83,19 +83,10 @@ def days(draw: st.DrawFn) -> list[LogLine]:
 
 
 def sound(outputs: Sequence[Output]) -> None:
-    """Each candidate ends once (law 7), each command is written once, each instance ends once."""
-    decisions = [o for o in outputs if isinstance(o, SendDecision)]
-    final = Counter(o.command_id for o in decisions if o.outcome is not CandidateOutcome.DEFERRED)
-    assert set(final.values()) <= {1}
-    assert {o.command_id for o in decisions} == set(final)
-    written = Counter(o.command_id for o in outputs if isinstance(o, Command))
-    assert set(written.values()) <= {1}
-    ended = Counter(
-        (o.customer_id, o.anonymous_id, o.journey, o.entry_no, o.occurred_at)
-        for o in outputs
-        if isinstance(o, Transition) and o.end is not None
+    once_each(
+        outputs,
+        lambda one: (one.customer_id, one.anonymous_id, one.journey, one.entry_no, one.occurred_at),
     )
-    assert set(ended.values()) <= {1}
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,34 +1,17 @@
 """The decision topic, as `explain` reads it, holds what `decisions.jsonl` does."""
 
+from msgspec.structs import replace
+
 from journey_engine.cli.explain import RECORD, as_written
-from journey_engine.decide.decision import SendDecision
 from journey_engine.decode.record import Record
 from journey_engine.encode.send_decision import encode_send_decision
-from journey_engine.errors import CandidateOutcome
 from journey_engine.run.readable import readable
 from journey_engine.schemas import Schemas
+from tests.why.refusal import REFUSED
 
 
 def test_a_record_of_the_topic_reads_as_its_line(schemas: Schemas) -> None:
-    decision = SendDecision(
-        decision_id="d",
-        customer_id="anna",
-        anonymous_id=None,
-        journey="cart",
-        version=3,
-        key=None,
-        entry_no=1,
-        send_id="reminder",
-        attempt=0,
-        command_id="c",
-        outcome=CandidateOutcome.NO_CONSENT,
-        cause=None,
-        until=1_772_445_600_123,
-        channels_tried=("email",),
-        decided_at=1_772_445_600_001,
-        definition_hash="h",
-        trace=("email no consent",),
-    )
+    decision = replace(REFUSED, until=1_772_445_600_123)
     out = encode_send_decision(decision, schemas)
     record = Record("journey.decisions.v1", 0, 1, 0, out.key, out.value, out.headers)
 
