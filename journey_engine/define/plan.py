@@ -132,6 +132,12 @@ class StagePlan:
     junction: Junction | None = None
     """Set where the stage is passed at once; then it has no transitions (rules J1, J2)."""
 
+    @property
+    def actions(self) -> list[Action]:
+        """Its own and those of its transitions, in document order."""
+        done = [action for transition in self.transitions for action in transition.actions]
+        return [*self.on_enter, *done, *self.on_exit]
+
 
 class ReentryMode(StrEnum):
     """When a customer, or a key, may enter again (rule I3)."""
@@ -193,11 +199,7 @@ class JourneyPlan:
 
 def every_action(journey: JourneyPlan) -> list[Action]:
     """The actions of all its stages, in document order."""
-    found: list[Action] = []
-    for stage in journey.stages.values():
-        found += [*stage.on_enter, *stage.on_exit]
-        found += [action for transition in stage.transitions for action in transition.actions]
-    return found
+    return [action for stage in journey.stages.values() for action in stage.actions]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from journey_engine.decide.decision import Decision, Transition
 from journey_engine.decide.scope import Answer
-from journey_engine.define.action_plan import Action
 from journey_engine.define.calendar_plan import PAST, IfPast
 from journey_engine.define.junction_plan import Arm, Branch, ways
 from journey_engine.define.plan import JourneyPlan, Plan, StagePlan, TransitionPlan, Trigger
@@ -57,7 +56,7 @@ def _parts(journey: JourneyPlan) -> list[Part]:
     parts: dict[Part, None] = {}
     for stage in journey.stages.values():
         parts["stage", stage.name] = None
-        for action in _of_stage(stage):
+        for action in stage.actions:
             parts["send", action.id] = None
         for transition in stage.transitions:
             if transition.to is not None:
@@ -70,11 +69,6 @@ def _parts(journey: JourneyPlan) -> list[Part]:
         for clause in (clause for of_type in clauses.values() for clause in of_type):
             parts[kind, clause.name] = None
     return list(parts)
-
-
-def actions_of(journey: JourneyPlan) -> list[Action]:
-    """All that a journey may ask for."""
-    return [action for stage in journey.stages.values() for action in _of_stage(stage)]
 
 
 def ends_of(journey: JourneyPlan) -> set[str]:
@@ -91,11 +85,6 @@ def ends_of(journey: JourneyPlan) -> set[str]:
     waits = [each for stage in journey.stages.values() for each in stage.timers]
     past = {PAST for each in waits if each.at is not None and each.at.if_past is IfPast.EXIT}
     return goals | exits | both | labels | past | set(EndReason)
-
-
-def _of_stage(stage: StagePlan) -> list[Action]:
-    done = [action for transition in stage.transitions for action in transition.actions]
-    return [*stage.on_enter, *done, *stage.on_exit]
 
 
 def _held(decision: Decision) -> set[tuple[str, str | None, str]]:

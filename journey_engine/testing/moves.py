@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from journey_engine.define.action_plan import Action
 from journey_engine.define.expression import Expression, Value
 from journey_engine.define.junction_plan import Branch, ways
 from journey_engine.define.pattern_plan import Element
-from journey_engine.define.plan import Clause, JourneyPlan, Plan, StagePlan
+from journey_engine.define.plan import Clause, JourneyPlan, Plan
 from journey_engine.define.solutions import solutions
 from journey_engine.schemas import Schemas
 from journey_engine.testing.parse import blank
@@ -37,7 +36,7 @@ class Moves:
     def __init__(self, plan: Plan, schemas: Schemas, journey: JourneyPlan) -> None:
         self._schemas = schemas
         self._journey = journey
-        self._sends = [action.id for s in journey.stages.values() for action in actions_of(s)]
+        self._sends = [action.id for s in journey.stages.values() for action in s.actions]
         guards = list(guards_of(journey))
         wanted = [found for guard in guards for found in _wanted(guard)]
         read = {name for guard in guards for root, name in guard.reads if root == "features"}
@@ -114,14 +113,6 @@ def known_first(journey: JourneyPlan) -> dict[str, Value]:
     return {path[2]: value for path, value in pairs if path[0] == "customer" and value is not None}
 
 
-def actions_of(stage: StagePlan) -> Iterator[Action]:
-    """The actions of a stage and its transitions."""
-    yield from stage.on_enter
-    for transition in stage.transitions:
-        yield from transition.actions
-    yield from stage.on_exit
-
-
 def _wanted(guard: Expression) -> list[dict[str, Value]]:
     if guard.tree is None:
         return []
@@ -136,7 +127,7 @@ def guards_of(journey: JourneyPlan) -> Iterator[Expression]:
     yield from (each.when for each in _elements(journey) if each.when is not None)
     for stage in journey.stages.values():
         asked = [each.when for each in stage.transitions]
-        asked += [each.when for each in actions_of(stage)]
+        asked += [each.when for each in stage.actions]
         asked += [each.when for each in ways(stage.junction) if isinstance(each, Branch)]
         yield from (when for when in asked if when is not None)
     for feature in journey.features.values():

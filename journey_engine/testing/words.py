@@ -5,7 +5,7 @@ from typing import Final
 
 from journey_engine.define.accounts import every_journey
 from journey_engine.define.action_plan import ActionKind
-from journey_engine.define.plan import JourneyPlan, Plan
+from journey_engine.define.plan import JourneyPlan, Plan, every_action
 from journey_engine.errors import (
     CandidateOutcome,
     DeadLetterCode,
@@ -14,7 +14,7 @@ from journey_engine.errors import (
     InputOutcome,
 )
 from journey_engine.testing.cases import ANY
-from journey_engine.testing.coverage import actions_of, ends_of
+from journey_engine.testing.coverage import ends_of
 
 _WHOSE: Final = frozenset({"at", "journey", "key"})
 _COMMAND: Final = _WHOSE | {"channel", "data"}
@@ -112,7 +112,7 @@ def _ids(journeys: Iterable[JourneyPlan], kind: ActionKind | None) -> frozenset[
     return frozenset(
         action.id
         for journey in journeys
-        for action in actions_of(journey)
+        for action in every_action(journey)
         if kind in (None, action.kind)
     )
 
