@@ -10,6 +10,8 @@ from journey_engine.define.policy_form import OnSuppressed, ScoreForm
 
 EVENTS_CUSTOMER: Final = "event.customer_id"
 MEMBERS: Final = "members"
+PREFERRED: Final = "preferred"
+"""In `channels` of a send: the one that the customer prefers of those after it (rule C7)."""
 RECIPIENTS: Final = r"^(event\.customer_id|members|role\('[A-Za-z][A-Za-z0-9_-]{0,63}'\))$"
 """`to`: the members of an account that an action addresses (rule M3)."""
 

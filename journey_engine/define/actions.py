@@ -6,6 +6,7 @@ from typing import Any, Final
 from journey_engine.define.action_form import (
     EVENTS_CUSTOMER,
     MEMBERS,
+    PREFERRED,
     ActionForm,
     CommonForm,
     RouteForm,
@@ -25,7 +26,6 @@ from journey_engine.define.policy_form import CONTINUE, ELSE, FOLLOWED, ScoreFor
 from journey_engine.define.policy_plan import PLAIN
 from journey_engine.errors import CandidateOutcome
 
-PREFERRED: Final = "preferred"
 _NUMBERS: Final = frozenset({"int", "double"})
 _DATA_KINDS: Final = frozenset(
     {"bool", "int", "double", "string", "timestamp", "null", "list<string>"}

@@ -21,7 +21,9 @@ from journey_engine.define.experiments import (
     runs_of,
 )
 from journey_engine.define.junction_plan import BUCKETS
+from journey_engine.define.place import Place
 from journey_engine.define.reading import read_document
+from journey_engine.define.versions import is_kept
 from journey_engine.errors import DefinitionError, DefinitionErrors
 
 _HEAD: Final = """\
@@ -57,12 +59,16 @@ def allocated(files: Mapping[str, str]) -> Allocation:
     """
     errors: list[DefinitionError] = []
     experiments, before = Experiments(), dict[str, Owners | None]()
+    journeys = list[tuple[JourneyDocument, Place]]()
     for path, text in sorted(files.items()):
         if PurePosixPath(path).name == LOCK_FILE:
             lock = read_document(path, text, LockDocument, errors)
             before = owners_of(*lock) if lock is not None else {}
         elif "journeys" in PurePosixPath(path).parent.parts:
-            _note_splits(path, text, experiments, errors)
+            read = read_document(path, text, JourneyDocument, errors)
+            journeys += [read] if read is not None else []
+    for document, place in sorted(journeys, key=_newest_first):
+        _note_splits(document, place, experiments)
     if errors:
         raise DefinitionErrors(errors)
     after: dict[str, Owners] = {name: owners or () for name, owners in before.items()}
@@ -76,15 +82,17 @@ def allocated(files: Mapping[str, str]) -> Allocation:
     return Allocation(_text(after), changes)
 
 
-def _note_splits(
-    path: str, text: str, experiments: Experiments, errors: list[DefinitionError]
-) -> None:
-    read = read_document(path, text, JourneyDocument, errors)
-    if read is not None:
-        document, place = read
-        for name, stage in document.stages.items():
-            if stage.split is not None:
-                experiments.add(stage.split, place.at("stages", name, "split"))
+def _newest_first(read: tuple[JourneyDocument, Place]) -> tuple[bool, int]:
+    """What is entered says the shares; of what nobody enters any more the latest version does."""
+    document, place = read
+    return is_kept(place.file), -document.version
+
+
+def _note_splits(document: JourneyDocument, place: Place, experiments: Experiments) -> None:
+    for name, stage in document.stages.items():
+        if stage.split is not None:
+            at = place.at("stages", name, "split")
+            experiments.add(stage.split, at, kept=is_kept(place.file))
 
 
 def allocate(owners: Owners, shares: Mapping[str, int]) -> Owners:

@@ -35,6 +35,7 @@ FORM_CODES: Final = frozenset(
         "PATTERN_KEY",
         "PATTERN_SINCE",
         "PATTERN_WITHIN",
+        "THEMES_WITHIN",
         "EXIT_REASON",
         "WITH_WITHOUT_SWITCH",
         "JUNCTION_STAGE",
@@ -64,7 +65,9 @@ LINT_CODES: Final = frozenset(
 WARNINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "HELD_BEYOND_EXPIRES": "every channel of a send holds it longer than it lives",
+        "NO_FALLBACK": "a send with several channels reads the event, so it falls back to none",
         "NULL_COMPARED": "a field that may be null is compared without a look whether it is",
+        "THEME_UNDECLARED": "a theme that no policy names, but for a letter or two",
         "REVIEW_OVERDUE": "the date of `review_by` has passed",
     }
 )
@@ -106,6 +109,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "CAP_PERIOD": "a cap has neither or both of `rolling` and `calendar`",
         "QUIET_EMPTY": "quiet hours end when they begin",
         "SLOTS_OR_COLLECT": "an arbitration has neither or both of `slots` and `collect`",
+        "THEMES_WITHIN": "one of `conflicts` and `within` of themes stands without the other",
         "HOLDS_NOTHING": "`holds` names nothing that it keeps back",
         "BAD_ON_SUPPRESSED": "`on_suppressed` names no outcome or no way that it may",
         "GOAL_EMPTY": "a goal has neither `on` nor `when`",
@@ -135,7 +139,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "IN_SYNC_BEYOND_REPLICATION": "a topic needs more replicas in sync than it has",
         # The files together
         "FILE_MISSING": "one of the company's files is missing",
-        "UNKNOWN_FILE": "a file that is neither the company's nor a journey",
+        "UNKNOWN_FILE": "a file that is neither the company's nor a journey, or called .yml",
         "FILE_NAME": "a journey's file is not called as the journey",
         "KEPT_ALONE": "a version of a journey is kept, and the journey is gone",
         "VERSION_CONTENT": "a version of a journey exists with another content",
@@ -161,6 +165,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "UNKNOWN_ZONE": "a time zone that the IANA database does not know",
         "NO_ZONE_TRAIT": "`tz: customer` where customer.yaml has no text `timezone`",
         "UNKNOWN_CAP": "a purpose names a cap that policies.yaml does not have",
+        "UNKNOWN_THEME": "a theme that policies.yaml does not declare, or a held one of nobody",
         "HOLDS_ITSELF": "a journey holds its own messages",
         "UNKNOWN_SEND": "`since` names no send of the journey",
         "UNKNOWN_TASK": "`replaces` names no task of the journey",

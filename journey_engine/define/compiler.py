@@ -43,6 +43,7 @@ from journey_engine.define.policies import compile_policy
 from journey_engine.define.profile import Profile
 from journey_engine.define.reading import read_document
 from journey_engine.define.switches import destinations
+from journey_engine.define.themes import check_themes
 from journey_engine.define.versions import as_kept, check_kept, check_migrate, file_stem, is_kept
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import Schemas
@@ -51,6 +52,7 @@ COMMAND_ID: Final = "command_id"
 """The field that makes an event feedback on a command (rule I2)."""
 JOURNEYS_FOLDER: Final = "journeys"
 CENTRAL_FILES: Final = ("channels.yaml", "customer.yaml", "lifecycle.yaml", "policies.yaml")
+_SUFFIX: Final = ".yaml"
 KNOWN_FILES: Final = (*CENTRAL_FILES, LOCK_FILE)
 
 Document = TypeVar("Document", bound=Form)
@@ -189,6 +191,7 @@ class _Compiler:
         everything = [document for document, _ in (*journeys, *kept)]
         for one in (*journeys, *kept):
             check_migrate(one, everything)
+        check_themes(policies, journeys)
         for document, place in journeys:
             check_review(document, place, self._today)
         meant = {"": [channels[0], customer[0], lifecycle[0], policies[0]]}
@@ -201,11 +204,11 @@ class _Compiler:
     def _kept(
         self, read: Read[JourneyDocument], company: Company, expressions: Expressions
     ) -> JourneyPlan:
-        """A version that is kept; what it knows and splits is nothing to other journeys."""
+        """A version that is kept; what it knows is nothing to other journeys."""
         apart = replace(
             company,
             destinations=replace(company.destinations, names=dict(company.destinations.names)),
-            locked=replace(company.locked, experiments=Experiments()),
+            locked=replace(company.locked, kept=True),
         )
         known = know_journey(*read, apart, expressions)
         return compile_journey(*read, apart, expressions, known, kept=True)
@@ -266,7 +269,11 @@ class _Compiler:
 
     def _sort(self, path: str, text: str) -> None:
         place = PurePosixPath(path)
-        if JOURNEYS_FOLDER in place.parent.parts:
+        if place.suffix != _SUFFIX:
+            message = f"`{place.name}` is not read"
+            hint = f"call it {place.stem}{_SUFFIX}"
+            self._errors.append(DefinitionError(path, 1, 1, "UNKNOWN_FILE", message, hint))
+        elif JOURNEYS_FOLDER in place.parent.parts:
             self._journey_texts[path] = text
         elif place.name in KNOWN_FILES and place.name not in self._texts:
             self._texts[place.name] = (path, text)
@@ -280,7 +287,8 @@ class _Compiler:
             path, text = self._texts[name]
             return read_document(path, text, form, self._errors)
         message = "the file is missing"
-        self._errors.append(DefinitionError(name, 1, 1, "FILE_MISSING", message))
+        hint = "every company has it, if only with its mandatory keys"
+        self._errors.append(DefinitionError(name, 1, 1, "FILE_MISSING", message, hint))
         return None
 
     def _journeys(self) -> list[Read[JourneyDocument]]:
@@ -296,7 +304,7 @@ class _Compiler:
             name = file_stem(document.journey, document.version if is_kept(place.file) else None)
             if name in found:
                 message = f"the journey `{name}` is in {found[name][1].file}, too"
-                place.at("journey").error("REPEATED_JOURNEY", message)
+                place.at("journey").error("REPEATED_JOURNEY", message, f"keep {name}.yaml")
             found.setdefault(name, each)
         return list(found.values())
 

@@ -8,14 +8,13 @@ for a slot, and accounts' journeys, which send to several people, are left out.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from journey_engine.define.action_form import SendForm
+from journey_engine.define.action_form import PREFERRED, SendForm
 from journey_engine.define.document import JourneyDocument
 from journey_engine.define.place import Place
 from journey_engine.define.policy_plan import PLAIN, CapPlan, Period, Policy
 
 STEPS_MAX: Final = 10_000
 """Most steps of paths that are looked at in one journey."""
-_PREFERRED: Final = "preferred"
 
 
 class _Sent(NamedTuple):
@@ -101,7 +100,7 @@ def _breaks(sent: tuple[_Sent, ...], cap: CapPlan) -> bool:
 
 def _on(sent: _Sent, cap: CapPlan) -> bool:
     """Whether it counts on whatever channel it leaves."""
-    return cap.channels is None or set(sent.form.channels) - {_PREFERRED} <= cap.channels
+    return cap.channels is None or set(sent.form.channels) - {PREFERRED} <= cap.channels
 
 
 def _contradicted(sent: tuple[_Sent, ...], policy: Policy) -> SendForm | None:

@@ -24,6 +24,7 @@ from journey_engine.define.form import (
     Identifier,
     Name,
     Text,
+    Version,
 )
 from journey_engine.define.junction_form import Branches, SplitForm
 from journey_engine.define.migration_form import MigrateForm
@@ -33,6 +34,8 @@ from journey_engine.define.policy_form import CONTINUE, HoldsForm
 
 Remember = dict[Identifier, Cel]
 Scope = Literal["customer"]
+Path = tuple[str | int, ...]
+"""Keys that lead to a value."""
 SINCE: Final = ("stage", "entry")
 """From when a pattern on a transition watches; the first is the default."""
 
@@ -220,9 +223,19 @@ class StageForm(Form):
     @property
     def after_sends(self) -> set[str]:
         """Where its sends lead when they come to nothing (rule C9): stages, or the end."""
-        done = [action for transition in self.transitions for action in transition.do]
-        sends = [each.send for each in (*self.on_enter, *done) if each.send is not None]
+        sends = [action.send for _, action in self.actions if action.send is not None]
         return {to for send in sends for to in send.on_suppressed.values()} - {CONTINUE}
+
+    @property
+    def actions(self) -> Iterator[tuple[Path, ActionForm]]:
+        """Its actions, each with the keys that lead to what it says."""
+        lists: list[tuple[Path, list[ActionForm]]] = [(("on_enter",), self.on_enter)]
+        lists += [
+            (("transitions", index, "do"), each.do) for index, each in enumerate(self.transitions)
+        ]
+        for path, actions in (*lists, (("on_exit",), self.on_exit)):
+            for index, action in enumerate(actions):
+                yield (*path, index, action.kind), action
 
 
 class ReentryForm(Form):
@@ -262,7 +275,7 @@ class JourneyDocument(Form):
     """`topologies/journeys/<name>.yaml`: one journey."""
 
     journey: Name
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     owner: Text
     objective: Text
     success: Name
@@ -293,6 +306,13 @@ class JourneyDocument(Form):
         """Whether it is about an account, not about a customer (rule M3)."""
         return self.subject == "account"
 
+    @property
+    def actions(self) -> Iterator[tuple[Path, ActionForm]]:
+        """Every action of all stages, each with the keys that lead to what it says."""
+        for name, stage in self.stages.items():
+            for path, action in stage.actions:
+                yield ("stages", name, *path), action
+
     def leading(self, on: Iterable[str]) -> tuple[str, ...]:
         """The event types of an `on`: for `milestone` those of all milestones (rule I5)."""
         types: set[str] = set()
@@ -302,14 +322,6 @@ class JourneyDocument(Form):
             else:
                 types.add(name)
         return tuple(sorted(types))
-
-
-def action_ids(document: JourneyDocument) -> Iterator[str]:
-    """The id of every action of all stages."""
-    for stage in document.stages.values():
-        done = [action for transition in stage.transitions for action in transition.do]
-        for action in (*stage.on_enter, *done, *stage.on_exit):
-            yield action.form.id
 
 
 def event_types(document: JourneyDocument) -> list[str]:

@@ -80,11 +80,13 @@ class Experiments:
         """Of each experiment the shares of its arms, in hundredths of a per cent."""
         return {name: known.shares for name, known in sorted(self._known.items())}
 
-    def add(self, form: SplitForm, place: Place) -> bool:
-        """Note a split; False where it differs from another one of its experiment, as told."""
+    def add(self, form: SplitForm, place: Place, *, kept: bool = False) -> bool:
+        """Note a split; False where it differs from another one of its experiment, as told. That
+        of a version that is kept may have had other arms and shares: the lock's hold now.
+        """
         shares = {name: arm.share for name, arm in sorted(form.arms.items())}
         known = self._known.setdefault(form.experiment, _Known(form.unit, shares, place))
-        if (known.unit, known.shares) != (form.unit, shares):
+        if known.unit != form.unit or (known.shares != shares and not kept):
             line = known.place.node.line
             message = f"{known.place.file}:{line} has other arms, shares or unit for it"
             hint = "one experiment has one of each wherever it stands"

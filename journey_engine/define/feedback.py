@@ -18,6 +18,14 @@ EXPIRED: Final = "TaskExpired"
 """These two the engine raises itself (rule A4)."""
 SHOWN: Final = "Shown"
 CLOSED: Final = frozenset({"RouteApplied", SHOWN, "Dismissed", "TaskDeclined", "TaskDone", EXPIRED})
+ANSWERED: Final = {
+    DELIVERED: ActionKind.SEND.value,
+    **dict.fromkeys(RETURNED, ActionKind.SEND.value),
+    "RouteApplied": ActionKind.ROUTE.value,
+    **dict.fromkeys((SHOWN, "Dismissed"), ActionKind.SHOW.value),
+    **dict.fromkeys(ACCEPTED | {"TaskDeclined", "TaskDone", EXPIRED}, ActionKind.TASK.value),
+}
+"""Of which action an answer says something; of any other it says nothing (rules A2 to A5)."""
 FIELDS: Final = ("command_id", "permanent")
 _ANSWERS: Final = {
     ActionKind.SEND: frozenset({DELIVERED}) | RETURNED,
@@ -26,7 +34,7 @@ _ANSWERS: Final = {
     ActionKind.TASK: frozenset({"TaskAccepted", "TaskDeclined", "TaskDone"}),
     ActionKind.SYNC: frozenset[str](),
 }
-_ANSWERED: Final = frozenset({"MessageOpened", "MessageClicked"})
+_COUNTED: Final = frozenset({"MessageOpened", "MessageClicked"})
 """What is counted for the preferred channel (rule C7), beside the answers to a send."""
 
 
@@ -36,5 +44,5 @@ def answers(actions: Iterable[Action]) -> frozenset[str]:
     for action in actions:
         found |= _ANSWERS[action.kind]
         if action.preferred:
-            found |= _ANSWERED
+            found |= _COUNTED
     return frozenset(found)

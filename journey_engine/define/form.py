@@ -77,6 +77,9 @@ def _date(value: object) -> object:
     return value
 
 
+VERSION_MAX: Final = 2**31 - 1
+"""Largest version of a journey: an `int` of Avro."""
+Version = Annotated[int, Field(ge=1, le=VERSION_MAX)]
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),

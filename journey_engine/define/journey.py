@@ -20,7 +20,6 @@ from journey_engine.define.document import (
     JourneyDocument,
     MilestoneForm,
     UpdateForm,
-    action_ids,
     event_types,
 )
 from journey_engine.define.expression import Expression
@@ -30,7 +29,7 @@ from journey_engine.define.guards import Declared
 from journey_engine.define.junctions import Junctions
 from journey_engine.define.patterns import Patterns, asked_when_whole
 from journey_engine.define.place import Place, suggestion
-from journey_engine.define.plan import END, Clause, JourneyPlan
+from journey_engine.define.plan import END, Clause, JourneyPlan, every_action
 from journey_engine.define.policies import compile_holds
 from journey_engine.define.policy_checks import check_policies
 from journey_engine.define.policy_plan import PLAIN, Hold
@@ -62,7 +61,7 @@ def know_journey(
     own = replace(
         entry.declared,
         stages=frozenset(document.stages),
-        sends=frozenset(action_ids(document)),
+        sends=frozenset(action.form.id for _, action in document.actions),
         milestones=frozenset(document.milestones),
     )
     live = infer_context(document, place, (entry, replace(entry, declared=own)), expressions)
@@ -88,7 +87,8 @@ def compile_journey(
     plan = journey.compile({name: feature.plan for name, feature in known.features.items()})
     if not kept:
         check_journey(document, place)
-        check_policies(document, place, company, event_types(document))
+        stuck = {action.id for action in every_action(plan) if not action.falls_back}
+        check_policies(document, place, company, event_types(document), stuck)
         check_contacts(document, place, company.policy)
     check_subject(document, place, company)
     return plan

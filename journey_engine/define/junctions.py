@@ -1,5 +1,6 @@
 """Junctions: `choose` and `split`, their forms to what runs (rules J1 to J3)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ class Locked:
     """None where the lock is wrong, which was reported."""
     accounts: bool
     """Whether customer.yaml says to which account a customer belongs (rule M3)."""
+    kept: bool = False
+    """Whether it is for a version that is kept."""
 
 
 class Junctions:
@@ -57,24 +60,41 @@ class Junctions:
             place.at("unit").error("SUBJECT_CONFLICT", message, hint)
             return None
         owners = self._locked.owners.get(form.experiment, ())
-        shares = {name: arm.share for name, arm in form.arms.items()}
-        if not self._locked.experiments.add(form, place) or owners is None:
-            return None
-        if not agrees(shares, owners):
-            message = f"the lock does not have the arms and shares of `{form.experiment}`"
-            place.at("experiment").error("EXPERIMENT_LOCK", message, ALLOCATE)
+        known = self._locked.experiments.add(form, place, kept=self._locked.kept)
+        shares = self._shares(form, owners, place) if known and owners is not None else None
+        if owners is None or shares is None:
             return None
         runs = runs_of(owners)
         return Split(
             experiment=form.experiment,
             unit=Unit(form.unit),
             arms={
-                name: Arm(name, arm.share, arm.to, arm.outcome)
+                name: Arm(name, shares[name], arm.to, arm.outcome)
                 for name, arm in sorted(form.arms.items())
             },
             starts=tuple(start for start, _ in runs),
             owners=tuple(arm for _, arm in runs),
         )
+
+    def _shares(self, form: SplitForm, owners: Owners, place: Place) -> dict[str, int] | None:
+        """The share of each arm: as written, or as the lock has it now, for who is still in a
+        version that is kept; None where the lock does not fit, as was reported.
+        """
+        shares = {name: arm.share for name, arm in form.arms.items()}
+        if not self._locked.kept or not owners:
+            if agrees(shares, owners):
+                return shares
+            message = f"the lock does not have the arms and shares of `{form.experiment}`"
+            place.at("experiment").error("EXPERIMENT_LOCK", message, ALLOCATE)
+            return None
+        counted = Counter(owners)
+        added = sorted(counted.keys() - shares.keys())
+        if added:
+            message = f"this version has no arm {', '.join(added)} of `{form.experiment}`"
+            hint = "take it over by `migrate`, or give the experiment of the newer one another name"
+            place.at("arms").key_error("EXPERIMENT_LOCK", message, hint)
+            return None
+        return {name: counted[name] for name in shares}
 
     def _check_target(self, form: BranchForm | ArmForm, place: Place) -> None:
         if form.to != END and form.to not in self._stages:

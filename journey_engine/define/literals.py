@@ -4,6 +4,7 @@ import datetime as dt
 
 from cel_expr_python import cel
 
+from journey_engine.define.iso import iso_utc
 from journey_engine.define.operators import DURATION_MAX
 
 _ENV = cel.NewEnv(variables={"text": cel.Type.STRING, "exact": cel.Type.STRING})
@@ -23,7 +24,7 @@ def milliseconds(kind: str, text: str) -> int:
     found = _READ[kind].eval(data={"text": text}).value()
     if isinstance(found, dt.datetime):
         value = (found - _EPOCH) // _MILLISECOND
-        exact = (_EPOCH + value * _MILLISECOND).isoformat(timespec="milliseconds")
+        exact = iso_utc(value)
     elif isinstance(found, dt.timedelta):
         value = found // _MILLISECOND
         exact = f"{value}ms"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from journey_engine.define.form import Form, Name, one_or_many
+from journey_engine.define.form import Form, Name, Version, one_or_many
 from journey_engine.define.migration_plan import Fate, Move
 
 
@@ -25,9 +25,6 @@ class MoveForm(Form):
 
 def _shortly(value: object) -> object:
     return {"to": value} if isinstance(value, str) else value
-
-
-Version = Annotated[int, Field(ge=1)]
 
 
 class MigrateForm(Form):

@@ -122,13 +122,13 @@ class StagePlan:
     owner: str | None = None
     rank: int = 0
     """How far along it is: the instance in the higher one wins a merge (rule M2)."""
-    by_type: Mapping[str, tuple[TransitionPlan, ...]] = field(default_factory=dict)
+    by_type: dict[str, tuple[TransitionPlan, ...]] = field(default_factory=dict)
     """For an event type: its `EVENT` transitions merged with `WHEN` and `ALWAYS` ones."""
     eventless: tuple[TransitionPlan, ...] = ()
     """`WHEN` and `ALWAYS`: for an input that reached the instance by another clause."""
     always: tuple[TransitionPlan, ...] = ()
     timers: tuple[TransitionPlan, ...] = ()
-    resets: Mapping[str, tuple[TransitionPlan, ...]] = field(default_factory=dict)
+    resets: dict[str, tuple[TransitionPlan, ...]] = field(default_factory=dict)
     junction: Junction | None = None
     """Set where the stage is passed at once; then it has no transitions (rules J1, J2)."""
 
@@ -170,7 +170,7 @@ class JourneyPlan:
     objective: str
     success: str
     start: str
-    stages: Mapping[str, StagePlan]
+    stages: dict[str, StagePlan]
     keyed: bool
     entries: Mapping[str, tuple[Clause, ...]]
     goals: Mapping[str, tuple[Clause, ...]]

@@ -87,7 +87,7 @@ class _Policies:
             caps=tuple(caps.values()),
             quiet=quiet,
             conflicts=self._conflicts(),
-            conflicts_within=0 if themes is None else themes.within,
+            conflicts_within=(themes and themes.within) or 0,
         )
 
     def _caps(self) -> dict[str, CapPlan]:

@@ -3,9 +3,9 @@
 Only what is certain is reported, as in `checks`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable
 
-from journey_engine.define.action_form import ActionForm, SendForm, TaskForm
+from journey_engine.define.action_form import PREFERRED, SendForm, TaskForm
 from journey_engine.define.company import Company
 from journey_engine.define.document import JourneyDocument
 from journey_engine.define.feedback import UNACKED
@@ -13,14 +13,31 @@ from journey_engine.define.place import Place
 
 
 def check_policies(
-    document: JourneyDocument, place: Place, company: Company, types: Iterable[str]
+    document: JourneyDocument,
+    place: Place,
+    company: Company,
+    types: Iterable[str],
+    stuck: Container[str],
 ) -> None:
-    """Report what never comes to anything; `types` are the event types that the journey names."""
-    for action, at in _actions(document, place):
+    """Report what never comes to anything; `types` are the event types that the journey names,
+    `stuck` the actions that go on to no other channel, since they read the event.
+    """
+    for path, action in document.actions:
+        at = place.at(*path)
         if action.send is not None:
             _check_hold(action.send, at, company)
+            if action.send.id in stuck and not document.of_account:
+                _check_fallback(action.send, at)
         if action.task is not None and UNACKED not in types:
             _check_timeout(action.task, at)
+
+
+def _check_fallback(send: SendForm, place: Place) -> None:
+    """A message that comes back ends there, whatever its list says (rule C7)."""
+    if len(set(send.channels) - {PREFERRED}) > 1:
+        message = "it reads the event, so a message that bounces goes on to none of these channels"
+        hint = "remember what it reads (`remember: {x: event.x}`) and read `instance.x`"
+        place.at("channels").warn("NO_FALLBACK", message, hint)
 
 
 def _check_timeout(task: TaskForm, place: Place) -> None:
@@ -44,14 +61,3 @@ def _check_hold(send: SendForm, place: Place, company: Company) -> None:
         message = "every channel of its list holds it beyond `expires`, so it is never sent"
         hint = "lengthen `expires`, or add a channel with a shorter `hold`"
         place.at("channels").warn("HELD_BEYOND_EXPIRES", message, hint)
-
-
-def _actions(document: JourneyDocument, place: Place) -> Iterator[tuple[ActionForm, Place]]:
-    for name, stage in document.stages.items():
-        at = place.at("stages", name)
-        lists = [(stage.on_enter, at.at("on_enter")), (stage.on_exit, at.at("on_exit"))]
-        for index, transition in enumerate(stage.transitions):
-            lists.append((transition.do, at.at("transitions", index, "do")))
-        for actions, where in lists:
-            for index, action in enumerate(actions):
-                yield action, where.at(index, action.kind)

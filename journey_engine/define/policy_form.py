@@ -112,10 +112,20 @@ class HoldoutForm(Form):
 
 
 class ThemesForm(Form):
-    """Themes that contradict each other, and for how long (rule C1)."""
+    """The themes that there are, which of them contradict each other, and for how long (C1)."""
 
-    conflicts: Annotated[list[Annotated[list[Name], Field(min_length=2)]], Field(min_length=1)]
-    within: Duration
+    names: list[Name] | None = None
+    """All that may be had; None: any."""
+    conflicts: list[Annotated[list[Name], Field(min_length=2)]] = Field(default_factory=list)
+    within: Duration | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.conflicts) != (self.within is not None):
+            raise PydanticCustomError(
+                "themes_within", "one of `conflicts` and `within` is missing: they go together"
+            )
+        return self
 
 
 Arbitrations = Annotated[

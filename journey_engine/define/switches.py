@@ -79,7 +79,7 @@ class Switches:
         if key is None:
             if form.key is not None:
                 message = f"`{form.switch_to}` has no `key`, so nobody enters it with one"
-                at.key_error("KEY_NOT_DECLARED", message)
+                at.key_error("KEY_NOT_DECLARED", message, "leave `key` out")
             return None
         if form.key is not None:
             return self._expressions.compile(at, form.key, self._names, types, "string")

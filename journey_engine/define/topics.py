@@ -23,7 +23,8 @@ SPARE_BYTES: Final = 64 * 1024
 """How much larger than the largest input a dead letter or a forwarded input may be."""
 INTERNAL: Final = ("customers-changelog", "inbox", "ledger")
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""At most what Kafka's protocol carries."""
 Cleanup = Literal["delete", "compact"]
 TimestampType = Literal["create", "append"]
 

@@ -5,15 +5,19 @@ was, for those who entered it. Exits and holds of a kept version are not read: t
 the one that is entered.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
 from journey_engine.define.document import JourneyDocument
 from journey_engine.define.migration_plan import Fate, Move
 from journey_engine.define.place import Place, suggestion
+from journey_engine.define.reading import read_document
+from journey_engine.errors import DefinitionError
 
 Read = tuple[JourneyDocument, Place]
+_FOLDER: Final = "journeys"
+_TEST: Final = ".test.yaml"
 AT: Final = "@"
 """Between the name of a journey and the version that a file keeps."""
 
@@ -34,6 +38,37 @@ def as_kept(read: Read) -> Read:
     return document.model_copy(update={"exits": [], "holds": None}), place
 
 
+def same_meaning(one: JourneyDocument, other: JourneyDocument) -> bool:
+    """Whether two documents say the same; the order of the stages ranks them (rule M2)."""
+    return one == other and list(one.stages) == list(other.stages)
+
+
+def rewritten(before: Mapping[str, str], after: Mapping[str, str]) -> list[DefinitionError]:
+    """The versions of journeys that say something else in `after` than in `before` (paths to
+    texts). What cannot be read is left to the compiler; of `before` it is no version that ran.
+    """
+    errors: list[DefinitionError] = []
+    versions = {(one.journey, one.version): one for one, _ in _journeys(before, [])}
+    for document, place in _journeys(after, []):
+        former = versions.get((document.journey, document.version))
+        if former is not None and not same_meaning(former, document):
+            message = f"version {document.version} of `{document.journey}` had another content"
+            kept = file_stem(document.journey, document.version)
+            hint = f"raise `version`, and keep the former file as {kept}.yaml while somebody is in"
+            Place(place.file, place.node, errors).at("version").error(
+                "VERSION_CONTENT", message, hint
+            )
+    return errors
+
+
+def _journeys(files: Mapping[str, str], errors: list[DefinitionError]) -> Iterator[Read]:
+    for path, text in sorted(files.items()):
+        if PurePosixPath(path).parent.name == _FOLDER and not path.endswith(_TEST):
+            read = read_document(path, text, JourneyDocument, errors)
+            if read is not None:
+                yield read
+
+
 def check_kept(files: Iterable[str], newest: Sequence[Read], kept: Sequence[Read]) -> list[Read]:
     """Report what does not fit together; those of the kept versions that do. `files` are those of
     all journeys, also where they are wrong in their form.
@@ -43,6 +78,11 @@ def check_kept(files: Iterable[str], newest: Sequence[Read], kept: Sequence[Read
     found: list[Read] = []
     for document, place in kept:
         newer = by_name.get(document.journey)
+        named = file_stem(document.journey, document.version)
+        if PurePosixPath(place.file).stem != named:
+            message = f"it keeps version {document.version} of `{document.journey}`"
+            place.at("version").error("FILE_NAME", message, f"name it {named}.yaml")
+            continue
         if newer is None and document.journey in stems:
             continue  # which was reported
         if newer is None:
@@ -50,7 +90,7 @@ def check_kept(files: Iterable[str], newest: Sequence[Read], kept: Sequence[Read
             hint = f"keep {file_stem(document.journey)}.yaml too, and close the journey to entries"
             place.at("journey").error("KEPT_ALONE", message, hint)
         elif document.version == newer.version:
-            if document != newer:
+            if not same_meaning(document, newer):
                 message = f"version {newer.version} of `{newer.journey}` has another content here"
                 hint = f"give {file_stem(newer.journey)}.yaml a version that was never used"
                 place.at("version").error("VERSION_CONTENT", message, hint)
