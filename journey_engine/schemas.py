@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any, cast
 from uuid import UUID
@@ -23,6 +24,7 @@ RegistryId = int | UUID
 
 EVENT_NAMESPACE = "journey.events"
 RECORD_NAMESPACE = "journey"
+IDS = frozenset({"customer_id", "anonymous_id"})
 
 _TIMESTAMP = {"type": "long", "logicalType": "timestamp-millis"}
 SHARED_FIELDS: Mapping[str, object] = {
@@ -105,6 +107,14 @@ class Schemas:
             DefinitionErrors: all that is wrong in all of them.
         """
         return _Parser().parse(files)
+
+    def personal(self, name: str) -> frozenset[str]:
+        """The fields of an event type, in any published version, or of a record of the engine,
+        that are personal: those that say so, and the ids of customer and visitor.
+        """
+        versions = [one.parsed for one in self.by_fingerprint.values() if one.name == name]
+        fields = chain.from_iterable(each["fields"] for each in versions or [self.record(name)])
+        return IDS | {each["name"] for each in fields if each.get("pii") is True}
 
     def record(self, name: str) -> AvroSchema:
         """The schema of `Command`, `Transition` or `SendDecision`; KeyError if there is none."""

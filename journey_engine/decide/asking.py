@@ -43,7 +43,7 @@ def ask(draft: Draft, candidate: Candidate, to: Recipients) -> tuple[CandidateOu
     if values is None:
         return CandidateOutcome.GUARD_ERROR, "data error"
     place = replace(candidate.place, event=values)
-    room = ASKED_MAX - len(_kept(draft).asked)
+    room = ASKED_MAX - len(_kept(draft, len(people)).asked)
     if room < len(people):
         draft.drop("asked", len(people) - room)
     for customer in people[:room]:
@@ -89,10 +89,12 @@ def _factor(expression: Expression, candidate: Candidate) -> Value:
         return None
 
 
-def _kept(draft: Draft) -> Account:
-    """The account, without what was asked for and can be taken back no more, if it is full."""
+def _kept(draft: Draft, more: int) -> Account:
+    """The account; without what was asked for and can be taken back no more, if there would be no
+    room for so many more.
+    """
     known = draft.account or NO_ACCOUNT
-    if len(known.asked) >= ASKED_MAX:
+    if len(known.asked) + more > ASKED_MAX:
         live = {(one.journey, one.entry_no) for one in draft.lives()}
         asked = [one for one in known.asked if one.waits or (one.journey, one.entry_no) in live]
         draft.account = known = Account(known.members, asked)

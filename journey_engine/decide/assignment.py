@@ -48,13 +48,14 @@ def keep(known: list[Exposure], exposure: Exposure) -> list[Exposure]:
 
 def merge(ours: list[Exposure], theirs: list[Exposure]) -> list[Exposure]:
     """The assignments of one person known twice (rule J3): of each experiment the earliest
-    exposure, contaminated where the arms differ. The same in every order, and when repeated.
+    exposure, contaminated where the arms differ. The same in every order, and when repeated: so
+    none is cut, for an exposure that went could not be told from one that never was.
     """
     merged: dict[str, Exposure] = {one.experiment: one for one in ours}
     for one in theirs:
         other = merged.get(one.experiment)
         merged[one.experiment] = one if other is None else _first(one, other)
-    return sorted(merged.values(), key=_age)[-ASSIGNED_MAX:]
+    return sorted(merged.values(), key=_age)
 
 
 def _first(one: Exposure, other: Exposure) -> Exposure:

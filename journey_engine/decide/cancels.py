@@ -5,7 +5,7 @@ and a command that is out: unsent (`not_before` ahead), or open (a TASK until do
 seen, a ROUTE until applied). The first two end `CANCELLED`, the third gets a CANCEL command.
 """
 
-from journey_engine.decide import actions, asking, history, ids, outcomes, profile, standing
+from journey_engine.decide import actions, asking, history, ids, outcomes, profile, standing, waits
 from journey_engine.decide.decision import Command, JourneyRef
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Origin
@@ -23,7 +23,7 @@ def at_end(draft: Draft, live: Live, cause: Origin) -> None:
 
 def at_leave(draft: Draft, live: Live, cause: Origin) -> None:
     """Take back the sends of the stage being left that say `cancel_on: leave`."""
-    _take_back(draft, live, cause, (live.stage, live.visits.get(live.stage, 0)))
+    _take_back(draft, live, cause, (live.stage, live.visit))
 
 
 def at_withdrawal(draft: Draft, cause: Origin, purposes: set[str]) -> None:
@@ -217,6 +217,8 @@ def _cancel_live(draft: Draft, live: Live, cause: Origin, sent: Sent) -> None:
     draft.out.commands.append(_command(draft, standing.opened(live, sent), cause))
     back = standing.taken_back(sent)
     live.sent = [back if one.command_id == sent.command_id else one for one in live.sent]
+    if sent.kind == ActionKind.TASK.value:
+        waits.forget(live)
 
 
 def _command(draft: Draft, one: OpenSend, cause: Origin) -> Command:

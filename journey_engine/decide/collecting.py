@@ -10,6 +10,7 @@ an input that comes late, after its slot was decided, is for the next one.
 from journey_engine.decide import calendar, profile
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
+from journey_engine.decide.history import NO_SLOT
 from journey_engine.decide.scope import Moment
 from journey_engine.decide.state import Contact
 from journey_engine.define.action_plan import ActionKind
@@ -38,7 +39,7 @@ def waits_until(draft: Draft, case: Case, rule: Collection, moment: Moment) -> i
     if not case.candidate.fresh and place.waits == _ARBITRATION and place.due == moment.at:
         return None
     purpose = case.candidate.journey.purpose
-    decided = draft.contact.slots.get(purpose, (-1, 0))[0]
+    decided = draft.contact.slots.get(purpose, NO_SLOT)[0]
     if rule.slots:
         due = next_slot(draft, rule, max(moment.at - 1, decided if decided > moment.at else -1))
         return None if due is None or due <= moment.at else due
@@ -58,18 +59,18 @@ def next_slot(draft: Draft, rule: Collection, after: int) -> int | None:
 
 def open_slot(draft: Draft, purpose: str, at: int) -> None:
     """The purpose's candidates are decided together at this instant."""
-    if draft.contact.slots.get(purpose, (-1, 0))[0] != at:
+    if draft.contact.slots.get(purpose, NO_SLOT)[0] != at:
         _note(draft, purpose, at, 0)
 
 
 def won(draft: Draft, purpose: str) -> int:
     """How many have won the slot that is being decided."""
-    return draft.contact.slots.get(purpose, (-1, 0))[1]
+    return draft.contact.slots.get(purpose, NO_SLOT)[1]
 
 
 def win(draft: Draft, purpose: str) -> None:
     """One more has won it."""
-    at, winners = draft.contact.slots.get(purpose, (-1, 0))
+    at, winners = draft.contact.slots.get(purpose, NO_SLOT)
     _note(draft, purpose, at, winners + 1)
 
 

@@ -1,7 +1,5 @@
 """A candidate's command: written, remembered by its instance, kept while held (A1, A6, A7)."""
 
-from datetime import UTC, datetime, timedelta
-
 from journey_engine.decide import (
     asking,
     assignment,
@@ -17,9 +15,8 @@ from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.state import SENT_MAX, VALUE_BYTES_MAX, Sent
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming
+from journey_engine.define.iso import iso_utc
 from journey_engine.errors import CandidateOutcome
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def write(draft: Draft, candidate: Candidate, channel: str, trace: list[str]) -> CandidateOutcome:
@@ -124,8 +121,7 @@ def _datum(expression: Expression, scope: Scope) -> Value:
     """A value of `data`; a time is written as ISO-8601 in UTC."""
     value = expression.evaluate(scope)
     if expression.kind == "timestamp" and isinstance(value, int):
-        moment = _EPOCH + timedelta(milliseconds=value)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return iso_utc(value)
     return value
 
 

@@ -5,7 +5,7 @@ expires and is not done: that closes it. Both are feedback: they reach the insta
 the task, and whatever else reads their type. Tasks of instances that have ended raise nothing.
 """
 
-from journey_engine.decide import ids, standing, step
+from journey_engine.decide import ids, standing, step, waits
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import DEADLINE, Sent, Standing
@@ -26,6 +26,8 @@ def reach(draft: Draft, due: int) -> None:
             ]
             draft.out.timers_fired.append(due)
             raised += _missed(draft, live, due)
+            live.sent = [_after(sent, due) for sent in live.sent]
+            waits.forget(live)
     draft.fold()
     for event in raised:
         step.raise_event(draft, event)
@@ -34,13 +36,25 @@ def reach(draft: Draft, due: int) -> None:
 def _missed(draft: Draft, live: Live, due: int) -> list[Event]:
     missed = []
     for sent in live.sent:
-        if sent.kind != ActionKind.TASK.value or sent.not_before == standing.TAKEN_BACK:
+        if sent.kind != ActionKind.TASK.value or not _is_out(sent):
             continue
         if sent.ack_by == due and sent.standing == Standing.OPEN:
             missed.append(_event(draft, live, sent, UNACKED, due))
-        if sent.not_after == due and sent.standing != Standing.CLOSED:
+        if sent.not_after == due:
             missed.append(_event(draft, live, sent, EXPIRED, due))
     return missed
+
+
+def _after(sent: Sent, due: int) -> Sent:
+    """The command past that instant: an expired task is over, whether or not a journey reads of
+    it.
+    """
+    over = sent.kind == ActionKind.TASK.value and sent.not_after == due
+    return standing.stands(sent, Standing.CLOSED) if over and _is_out(sent) else sent
+
+
+def _is_out(sent: Sent) -> bool:
+    return sent.not_before != standing.TAKEN_BACK and sent.standing != Standing.CLOSED
 
 
 def _event(draft: Draft, live: Live, sent: Sent, name: str, due: int) -> Event:

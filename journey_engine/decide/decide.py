@@ -33,7 +33,7 @@ from journey_engine.decide import (
     timers,
     versions,
 )
-from journey_engine.decide.decision import Decision, Step
+from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.due import next_due
 from journey_engine.decide.event import Event, TimersDue
@@ -46,6 +46,7 @@ from journey_engine.decide.message import (
 )
 from journey_engine.decide.scope import Moment
 from journey_engine.decide.state import CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
 from journey_engine.errors import DeadLetterCode, InputOutcome, RecordError
 
@@ -127,7 +128,8 @@ def _finished(draft: Draft) -> Decision:
 
 
 def _refused(state: CustomerState, event: Event, sight: dedupe.Sight) -> Decision:
-    decision = Decision(state, InputOutcome.DUPLICATE, trace=[Step(sight.value)])
+    decision = Decision(state, InputOutcome.DUPLICATE)
+    decision.trace.append(Step(sight.value))
     if sight is dedupe.Sight.CONFLICT:
         decision.rejected = RecordError(
             DeadLetterCode.CONFLICT,

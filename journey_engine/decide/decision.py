@@ -1,7 +1,7 @@
-"""What a decision says: the next state and all that follows from it.
+"""The records that follow from a decision.
 
-The shell persists, produces and logs it; nothing here is done yet. The records mirror
-`schemas/*.avsc`. Times are milliseconds since the epoch.
+The shell produces and logs them; nothing here is done yet. They mirror `schemas/*.avsc`.
+Times are milliseconds since the epoch.
 """
 
 from collections.abc import Mapping
@@ -9,16 +9,12 @@ from collections.abc import Mapping
 import msgspec
 
 from journey_engine.decide.event import Origin
-from journey_engine.decide.message import Message
-from journey_engine.decide.state import CustomerState
 from journey_engine.define.expression import Scope, Value
 from journey_engine.errors import (
     CandidateOutcome,
     DeferredCause,
     EndReason,
     EntryOutcome,
-    InputOutcome,
-    RecordError,
 )
 
 
@@ -161,26 +157,3 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     outcome: str = ""
     reads: frozenset[tuple[str, str]] = frozenset()
     scope: Scope | None = None
-
-
-class Decision(msgspec.Struct):
-    """The result of `decide`. `state` is the very object given in where nothing changed."""
-
-    state: CustomerState
-    outcome: InputOutcome
-    commands: list[Command] = []
-    transitions: list[Transition] = []
-    sends: list[SendDecision] = []
-    entries: list[tuple[str, EntryOutcome]] = []
-    """(journey, outcome) of each entry clause that was looked at."""
-    guard_errors: list[tuple[str, str]] = []
-    """(journey, message): counted, never fatal (rule S7)."""
-    messages: list[Message] = []
-    """For states of other partitions, in order; the shell writes them to the inbox (D2)."""
-    timers_fired: list[int] = []
-    """Due times of the timers that fired, for lateness."""
-    dropped: Mapping[str, int] = {}
-    """What went over a bound and was forgotten, by name (law 6)."""
-    rejected: RecordError | None = None
-    """Set where the record belongs in the dead letters (`CONFLICT`)."""
-    trace: list[Step] = []

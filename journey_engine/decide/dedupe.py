@@ -7,12 +7,13 @@ from typing import Final
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import SEEN_FOR_MS, SEEN_MAX
 
-ENTRY = 16
-_HASH = 8
-_DIGEST = 4
-_DIGEST_END = 12
-_SEEN_FOR_S = SEEN_FOR_MS // 1000
-_SECONDS_MAX = 0xFFFFFFFF
+ENTRY: Final = 16
+_HASH: Final = 8
+_DIGEST: Final = 4
+_DIGEST_END: Final = 12
+_FULL: Final = SEEN_MAX * ENTRY
+_SEEN_FOR_S: Final = SEEN_FOR_MS // 1000
+_SECONDS_MAX: Final = 0xFFFFFFFF
 
 
 class Sight(Enum):
@@ -40,11 +41,12 @@ def look_for(
     """The same of whatever has a source, an id and a digest of its body."""
     name = f"{source}\0{event_id}".encode("utf-8", "surrogatepass")
     mark = blake2b(name, digest_size=_HASH).digest()
-    digest = body[:_DIGEST].ljust(_DIGEST, b"\0")
+    digest = body if len(body) == _DIGEST else body[:_DIGEST].ljust(_DIGEST, b"\0")
     second = now // 1000 if now > 0 else 0
     second = min(second, _SECONDS_MAX)
-    if mark in seen:
-        known = _find(seen, mark, second)
+    place = seen.find(mark)
+    if place >= 0:
+        known = _find(seen, mark, place, second)
         if known is not None:
             same = known == digest
             return (Sight.DUPLICATE if same else Sight.CONFLICT), seen, 0
@@ -55,9 +57,8 @@ def look_for(
     return NEW, kept + entry, early
 
 
-def _find(seen: bytes, mark: bytes, second: int) -> bytes | None:
-    """The digest under which `mark` was read within the last 24 hours."""
-    place = seen.find(mark)
+def _find(seen: bytes, mark: bytes, place: int, second: int) -> bytes | None:
+    """The digest under which `mark` was read within the last 24 hours; it first lies at `place`."""
     while place >= 0:
         if place % ENTRY == 0 and second - _second(seen, place) <= _SEEN_FOR_S:
             return seen[place + _HASH : place + _DIGEST_END]
@@ -68,16 +69,17 @@ def _find(seen: bytes, mark: bytes, second: int) -> bytes | None:
 def _trimmed(seen: bytes, second: int) -> tuple[bytes, int]:
     """`seen` with room for one more, and how many went before their 24 hours."""
     oldest = second - _SEEN_FOR_S
-    if len(seen) < SEEN_MAX * ENTRY and _second(seen, 0) >= oldest:
+    if len(seen) < _FULL and _second(seen, 0) >= oldest:
         return seen, 0
     start = 0
     while start < len(seen) and _second(seen, start) < oldest:
         start += ENTRY
-    over = len(seen) - start - (SEEN_MAX - 1) * ENTRY
+    over = len(seen) - start - (_FULL - ENTRY)
     if over <= 0:
         return (seen[start:] if start else seen), 0
     return seen[start + over :], over // ENTRY
 
 
 def _second(seen: bytes, place: int) -> int:
-    return int.from_bytes(seen[place + _DIGEST_END : place + ENTRY], "big")
+    at = place + _DIGEST_END
+    return seen[at] << 24 | seen[at + 1] << 16 | seen[at + 2] << 8 | seen[at + 3]

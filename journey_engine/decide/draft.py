@@ -4,11 +4,12 @@ Pieces are shared with the state given in until something replaces them; nothing
 place. What one step touches (an instance as a `Live`, a candidate) is folded back at its end.
 """
 
-from msgspec.structs import replace
+from typing import TYPE_CHECKING
 
-from journey_engine.decide.account_state import Asked
-from journey_engine.decide.decision import Decision, Experiment
-from journey_engine.decide.event import Origin, TimersDue, state_key
+from msgspec.structs import astuple, replace
+
+from journey_engine.decide.account_state import Account, Asked, Membership
+from journey_engine.decide.keys import state_key
 from journey_engine.decide.message import Input, Message
 from journey_engine.decide.state import (
     Contact,
@@ -25,10 +26,16 @@ from journey_engine.decide.state import (
     Timer,
     Written,
 )
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.action_plan import Action
 from journey_engine.define.expression import Scope, Value
 from journey_engine.define.plan import Clause, JourneyPlan, Plan, SwitchPlan
 from journey_engine.errors import EndReason, InputOutcome
+
+if TYPE_CHECKING:
+    from journey_engine.decide.decision import Experiment
+    from journey_engine.decide.event import Origin
+    from journey_engine.decide.identity_state import Identity
 
 
 class Live:
@@ -84,6 +91,11 @@ class Live:
     def exposure(self) -> Exposure | None:
         """The experiment that it went through last."""
         return self.exposed[-1] if self.exposed else None
+
+    @property
+    def visit(self) -> int:
+        """How often it has come to the stage where it stands."""
+        return self.visits.get(self.stage, 0)
 
     def frozen(self) -> Instance:
         """The instance as it is now."""
@@ -179,6 +191,7 @@ class Draft:
         "instances",
         "journeys",
         "leaving",
+        "life",
         "macro",
         "macro_history",
         "membership",
@@ -207,26 +220,46 @@ class Draft:
         mine = self.account_id is None
         self.customer_id = item.customer_id if mine else None
         self.anonymous_id = item.anonymous_id if mine else None
-        self.origin = None if isinstance(item, TimersDue) else item.origin
+        self.origin: Origin | None = item.origin
         """Where the event lay that is decided, or that led to the message; None for timers."""
         self.out = Decision(state, InputOutcome.APPLIED)
-        self.seen = state.seen
-        self.traits: dict[str, Written] = state.traits
-        self.consent: dict[str, Written] = state.consent
-        self.reach: dict[str, Written] = state.reach
-        self.features: dict[str, FeatureState] = state.features
-        self.macro: MacroStage | None = state.macro
-        self.macro_history: list[MacroStage] = state.macro_history
-        self.instances: list[Instance] = state.instances
-        self.journeys: dict[str, JourneyMemory] = state.journeys
-        self.pending: list[Pending] = state.pending
-        self.open: list[OpenSend] = state.open
-        self.engagement = state.engagement
-        self.assigned: list[Exposure] = state.assigned
-        self.contact: Contact = state.contact
-        self.identity = state.identity
-        self.membership = state.membership
-        self.account = state.account
+        self.seen: bytes
+        self.traits: dict[str, Written]
+        self.consent: dict[str, Written]
+        self.reach: dict[str, Written]
+        self.features: dict[str, FeatureState]
+        self.macro: MacroStage | None
+        self.macro_history: list[MacroStage]
+        self.instances: list[Instance]
+        self.journeys: dict[str, JourneyMemory]
+        self.pending: list[Pending]
+        self.open: list[OpenSend]
+        self.engagement: dict[str, list[tuple[int, int, int, int, int]]]
+        self.assigned: list[Exposure]
+        self.contact: Contact
+        self.identity: Identity | None
+        self.membership: Membership | None
+        self.account: Account | None
+        (
+            self.life,
+            self.seen,
+            self.traits,
+            self.consent,
+            self.reach,
+            self.features,
+            self.macro,
+            self.macro_history,
+            self.instances,
+            self.journeys,
+            self.pending,
+            self.open,
+            self.engagement,
+            self.assigned,
+            self.contact,
+            self.identity,
+            self.membership,
+            self.account,
+        ) = astuple(state)  # at once: to ask a struct for each of them takes much longer
         self.touched: dict[int, Live] = {}
         self.entered: list[Live] = []
         self.candidates: list[Candidate] = []
@@ -314,7 +347,7 @@ class Draft:
     def next_state(self) -> CustomerState:
         """The state after all steps."""
         return CustomerState(
-            self.state.life,
+            self.life,
             self.seen,
             self.traits,
             self.consent,

@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable
 
-from journey_engine.decide.governing_state import PartitionState
 from journey_engine.decide.room_state import ChannelState
-from journey_engine.decide.state import Instance, JourneyMemory, PatternState, Pending, State
+from journey_engine.decide.state import (
+    CustomerState,
+    Instance,
+    JourneyMemory,
+    PatternState,
+    Pending,
+    State,
+)
 
 
 def next_due(state: State) -> int | None:
     """When the customer's next timer or waiting candidate is due, or when the channel has room for
     one that waits, or since when a sweep is under way; None without any.
     """
-    if isinstance(state, PartitionState):
-        return None if state.after is None else state.due
+    if isinstance(state, CustomerState):  # first: it costs much to find what a struct is not
+        return earliest(state.instances, state.pending, state.journeys)
     if isinstance(state, ChannelState):
         return state.used[0][0] if state.waiting and state.used else None
-    if isinstance(state, PartitionState):
-        return None if state.after is None else state.due
-    return earliest(state.instances, state.pending, state.journeys)
+    return None if state.after is None else state.due
 
 
 def earliest(
@@ -27,8 +31,9 @@ def earliest(
     due = None
     for instance in instances:
         for timer in instance.timers:
-            if due is None or timer.due < due:
-                due = timer.due
+            at = timer.due
+            if due is None or at < due:
+                due = at
         if instance.patterns:
             due = _sooner(due, instance.patterns.values())
     for place in pending:

@@ -1,7 +1,7 @@
 """The inputs of a decision (rule T1). Times are milliseconds since the epoch."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -61,14 +61,5 @@ class TimersDue(msgspec.Struct, frozen=True, gc=False):
     anonymous_id: str | None
     up_to: int
     account_id: str | None = None
-
-
-def state_key(
-    customer_id: str | None, anonymous_id: str | None, account_id: str | None = None
-) -> str:
-    """The key of a state: `c:` and a customer's id, `a:` and a visitor's, `b:` and an account's
-    (contracts, changelog).
-    """
-    if account_id is not None:
-        return f"b:{account_id}"
-    return f"c:{customer_id}" if customer_id is not None else f"a:{anonymous_id}"
+    origin: ClassVar[None] = None
+    """No record led to it."""

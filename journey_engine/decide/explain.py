@@ -6,7 +6,8 @@ The values are read from the scopes that the trace kept, now that somebody asks.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from journey_engine.decide.decision import Command, Decision, SendDecision, Step, Transition
+from journey_engine.decide.decision import Command, SendDecision, Step, Transition
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.expression import Scope, Value, Warming
 from journey_engine.define.plan import Plan
 from journey_engine.errors import (

@@ -69,7 +69,7 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
             return _thinned(plan, state.since, entries)
     elif entries[0][0] <= oldest - LATE_MS:
         entries = [entry for entry in entries if entry[0] > oldest - LATE_MS]
-    return FeatureState(state.since, entries, [])
+    return FeatureState(state.since, entries)
 
 
 def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
@@ -87,15 +87,42 @@ def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
     if within is None:
         if plan.op is FeatureOp.DISTINCT:
             entries = _latest_of_each(entries)
-        return FeatureState(since, _kept_for_ever(plan, entries), [])
+        return FeatureState(since, _kept_for_ever(plan, entries))
     if len(entries) <= FEATURE_EXACT_MAX:
-        return FeatureState(since, entries, [])
-    thinned = _thinned(plan, since, entries)
-    return FeatureState(since, thinned.entries[-FEATURE_EXACT_MAX:], thinned.buckets)
+        return FeatureState(since, entries)
+    if plan.op in _FOLDED:
+        return _thinned(plan, since, entries)
+    if plan.op is FeatureOp.FIRST or plan.op is FeatureOp.DISTINCT:
+        entries = _most_telling(plan, entries)
+    return FeatureState(since, entries[-FEATURE_EXACT_MAX:])
 
 
 def _place(entry: Entry) -> tuple[int, str]:
     return (entry[0], repr(entry[1]))
+
+
+def _most_telling(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
+    """Of more than 64 the 64 that tell most: of each part of the window its earliest (`first`), or
+    of each value its latest (`distinct`), then the second of each, the newest before older ones.
+
+    What goes by this order goes in whichever order several are joined (law 8).
+    """
+    width = _width(plan.within or 1)
+    first = plan.op is FeatureOp.FIRST
+    counts: dict[int | str, int] = {}
+    ranked = []
+    for entry in entries if first else reversed(entries):
+        at, item = entry
+        part = at // width if first else repr(item)
+        rank = counts.get(part, 0)
+        counts[part] = rank + 1
+        ranked.append((rank, -at, repr(item), entry))
+    ranked.sort(key=_rank)
+    return sorted([one[3] for one in ranked[:FEATURE_EXACT_MAX]], key=_place)
+
+
+def _rank(one: tuple[int, int, str, Entry]) -> tuple[int, int, str]:
+    return one[:3]
 
 
 def _summed(buckets: list[Bucket]) -> list[Bucket]:
@@ -118,7 +145,7 @@ def _add_for_ever(plan: FeaturePlan, state: FeatureState, at: int, item: Value) 
         bucket = _plus(plan.op, state.buckets[0] if state.buckets else None, 0, item)
         return FeatureState(state.since, [], [bucket])
     entries = _inserted(plan, state.entries, (at, item))
-    return FeatureState(state.since, _kept_for_ever(plan, entries), [])
+    return FeatureState(state.since, _kept_for_ever(plan, entries))
 
 
 def _kept_for_ever(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
@@ -178,10 +205,10 @@ def _thinned(plan: FeaturePlan, since: int, entries: list[Entry]) -> FeatureStat
     if plan.op is FeatureOp.FIRST:
         width = _width(within)
         later = [b for a, b in pairwise(entries) if a[0] // width != b[0] // width]
-        return FeatureState(since, [entries[0], *later], [])
+        return FeatureState(since, [entries[0], *later])
     if plan.op is FeatureOp.DISTINCT:
         entries = _latest_of_each(entries)
-    return FeatureState(since, entries[-FEATURE_EXACT_MAX:], [])
+    return FeatureState(since, entries[-FEATURE_EXACT_MAX:])
 
 
 def _latest_of_each(entries: list[Entry]) -> list[Entry]:

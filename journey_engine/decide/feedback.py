@@ -11,13 +11,13 @@ caps is given back also where nothing else is remembered of it (C3).
 
 from msgspec.structs import replace
 
-from journey_engine.decide import actions, history, memory, outcomes, standing
+from journey_engine.decide import actions, history, memory, outcomes, standing, waits
 from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.event import Event
 from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import OpenSend, Pending, Sent, Standing
 from journey_engine.define.action_plan import Action, ActionKind, CancelOn
-from journey_engine.define.feedback import ACCEPTED, CLOSED, DELIVERED, RETURNED, SHOWN
+from journey_engine.define.feedback import ACCEPTED, ANSWERED, CLOSED, DELIVERED, RETURNED, SHOWN
 from journey_engine.errors import CandidateOutcome
 
 _RETURNED = {
@@ -49,6 +49,8 @@ def hear(draft: Draft, moment: Moment, event: Event) -> Issuer:
                 else:
                     after = _heard(draft, moment, event, sent, place)
                 live.sent = [after if one.command_id == command else one for one in live.sent]
+                if sent.kind == ActionKind.TASK.value:
+                    waits.forget(live)
                 return position, sent.send_id
     gone = standing.find_open(draft, command)
     if gone is not None:
@@ -62,10 +64,10 @@ def hear(draft: Draft, moment: Moment, event: Event) -> Issuer:
 
 def _heard(draft: Draft, moment: Moment, event: Event, sent: Sent, place: Pending) -> Sent:
     """The command after the answer."""
-    if sent.standing == Standing.CLOSED:
+    if _says_nothing(event, sent):
         return sent
     if event.type in CLOSED:
-        if event.type == SHOWN and sent.kind == ActionKind.SHOW.value:
+        if event.type == SHOWN:
             history.count(draft, sent.command_id, (sent.channel, sent.purpose, None), draft.now)
         return standing.stands(sent, Standing.CLOSED)
     if event.type in ACCEPTED:
@@ -86,12 +88,17 @@ def _of_member(event: Event, sent: Sent) -> Sent:
     """The command after the answer, in the account whose journey asked a member for it: all else
     that follows is the member's.
     """
-    if sent.standing == Standing.CLOSED:
+    if _says_nothing(event, sent):
         return sent
     if _is_returned(event) or event.type in CLOSED:
         return standing.stands(sent, Standing.CLOSED)
     taken = event.type in ACCEPTED or event.type == DELIVERED
     return standing.stands(sent, Standing.TAKEN) if taken else sent
+
+
+def _says_nothing(event: Event, sent: Sent) -> bool:
+    """Whether the command is closed already, or the event answers another kind of action."""
+    return sent.standing == Standing.CLOSED or ANSWERED.get(event.type) != sent.kind
 
 
 def _is_returned(event: Event) -> bool:
@@ -128,7 +135,7 @@ def _was_left(draft: Draft, action: Action, place: Pending) -> bool:
     live = draft.find(place)
     if live is None or action.cancel_on is not CancelOn.LEAVE:
         return False
-    return (live.stage, live.visits.get(live.stage, 0)) != (place.stage, place.visit)
+    return (live.stage, live.visit) != (place.stage, place.visit)
 
 
 def _place(owner: Live | OpenSend, sent: Sent) -> Pending:

@@ -4,6 +4,8 @@ Pure. The sweep looks at every customer of the partition, in the order of their 
 time; where it stands is part of the partition's state, so that it goes on after a restart.
 """
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from journey_engine.decide.governing_state import PartitionState
@@ -40,6 +42,26 @@ def activated(state: PartitionState, plan: Plan, now: int) -> PartitionState:
 def swept(state: PartitionState, now: int) -> PartitionState:
     """The state with a sweep that begins."""
     return replace(state, after=_BEGIN, due=now)
+
+
+def joined(states: Iterable[PartitionState]) -> PartitionState:
+    """What partitions were told and how far their sweeps came, for another number of partitions:
+    where one was still under way a sweep begins anew, since its customers are anywhere now.
+    """
+    operations: dict[str, Operation] = {}
+    sweeping = []
+    for state in states:
+        for name, one in state.operations.items():
+            known = operations.get(name, one)
+            operations[name] = max(known, one, key=_resumed)
+        if state.after is not None:
+            sweeping.append(state.due)
+    said = PartitionState(dict(sorted(operations.items())))
+    return swept(said, max(sweeping)) if sweeping else said
+
+
+def _resumed(one: Operation) -> int:
+    return one.resumed_at
 
 
 def sweep_on(state: PartitionState, last: str | None) -> PartitionState:

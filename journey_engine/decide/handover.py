@@ -22,12 +22,12 @@ from journey_engine.decide import (
     standing,
     waiting,
 )
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.identity_state import NOBODY
 from journey_engine.decide.message import VISITOR, IdentityHanded
 from journey_engine.decide.scope import Moment
-from journey_engine.decide.state import CustomerState, Instance
+from journey_engine.decide.state import OPEN_MAX, PENDING_MAX, CustomerState, Instance
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.identity import LINKED
 from journey_engine.define.plan import Plan
 from journey_engine.errors import CandidateOutcome, EndReason, InputOutcome
@@ -88,6 +88,23 @@ def _settle(draft: Draft, both: merge.Merged, message: IdentityHanded) -> None:
     )
 
 
+def _bound(draft: Draft) -> None:
+    """No more candidates wait than may, those asked for first, and no more commands are remembered
+    of instances that completed. Not while somebody is still asked: with whom the next one is a
+    double, or whose instance wins, would be missing then (law 8).
+    """
+    if len(draft.open) > OPEN_MAX:
+        draft.drop("open", len(draft.open) - OPEN_MAX)
+        draft.open = draft.open[-OPEN_MAX:]
+    over = sorted(draft.pending, key=merge.asked_at)[PENDING_MAX:]
+    if not over:
+        return
+    draft.drop("pending", len(over))
+    draft.pending = [place for place in draft.pending if place not in over]
+    for place in over:
+        outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["too many wait"])
+
+
 def _withdraw(draft: Draft, message: IdentityHanded) -> None:
     """Take back what either had asked for, or sent, and the other withdrew consent of (rule K1)."""
     withdrawn = {
@@ -125,6 +142,8 @@ def _release(draft: Draft, message: IdentityHanded) -> None:
     """Decide the candidates that waited, where no other visitor is waited for, and those that the
     merge itself set free.
     """
+    if draft.identity is None or not draft.identity.asked:
+        _bound(draft)
     answered = identity.waits_until(draft) is None
     if answered:
         _withdraw(draft, message)

@@ -14,6 +14,8 @@ from journey_engine.decide.state import CONTACTS_MAX, Contact
 ENTRY = 14
 _TIME, _MARK_END = 6, 12
 _PURPOSE, _THEME = "purpose", "theme"
+NO_SLOT = (-1, 0)
+"""Of a purpose that has not decided at a slot yet: when, and how many won."""
 
 Kind = tuple[str, str, str | None]
 """Channel, purpose, theme."""
@@ -63,7 +65,7 @@ def used(contact: Contact, kinds: set[int], since: int) -> int:
 
 def joined(ours: Contact, theirs: Contact) -> Contact:
     """What two identities of one person got: the union by command, which may stand above a cap
-    (rule M2).
+    (rule M2). Of one that both know the later time counts, by which it is kept or goes.
     """
     both: dict[bytes, tuple[bytes, Kind]] = {}
     for contact in (ours, theirs):
@@ -72,7 +74,7 @@ def joined(ours: Contact, theirs: Contact) -> Contact:
             kind = contact.kinds[_kind(contact.sent, place)]
             known = both.get(mark)
             one = (contact.sent[place : place + _TIME], kind)
-            both[mark] = one if known is None else min(known, one, key=_shown)
+            both[mark] = one if known is None else max(known, one, key=_shown)
     ordered = sorted(((time, mark, kind) for mark, (time, kind) in both.items()), key=_placed)
     lost = max(ours.lost, theirs.lost)
     if len(ordered) > CONTACTS_MAX:
@@ -84,7 +86,7 @@ def joined(ours: Contact, theirs: Contact) -> Contact:
         time + mark + kinds.index(kind).to_bytes(2, "big") for time, mark, kind in ordered
     )
     slots = {
-        purpose: max(ours.slots.get(purpose, (-1, 0)), theirs.slots.get(purpose, (-1, 0)))
+        purpose: max(ours.slots.get(purpose, NO_SLOT), theirs.slots.get(purpose, NO_SLOT))
         for purpose in sorted({*ours.slots, *theirs.slots})
     }
     return Contact(kinds, sent, lost, slots)

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from journey_engine.decide import ids, waiting
 from journey_engine.decide.case import Case
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.identity_state import (
@@ -34,6 +33,7 @@ from journey_engine.decide.message import (
 )
 from journey_engine.decide.standing import TAKEN_BACK
 from journey_engine.decide.state import CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.errors import CandidateOutcome, DeferredCause, InputOutcome
 
@@ -55,7 +55,9 @@ def passed_on(state: CustomerState, event: Event, outcome: InputOutcome, now: in
     name = f"{event.source}/{event.event_id}/{event.anonymous_id}/forwarded"
     target = CUSTOMER + known.alias_of
     forwarded = Forwarded(target, ids.named_id(name), now, event.origin, event)
-    return Decision(state, outcome, messages=[forwarded])
+    decision = Decision(state, outcome)
+    decision.messages.append(forwarded)
+    return decision
 
 
 def link(draft: Draft, event: Event) -> None:

@@ -28,7 +28,8 @@ CUSTOMER = "customer"
 
 def learn(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders | None) -> None:
     """Write the profile and the features, and refresh the moment."""
-    _start_features(draft, event.occurred_at)
+    # Old history of another type says nothing of what was not counted then.
+    _start_features(draft, draft.now if event.backfill else event.occurred_at)
     if draft.plan.prefers and event.type in channels.COUNTED:
         channels.count(draft, event)
     if readers is not None:
@@ -119,7 +120,17 @@ def _count_all(draft: Draft, moment: Moment, event: Event, counted: Sequence[Fea
         where = plan.where
         if where is None or ask(draft, CUSTOMER, where, View(moment)) is Answer.TRUE:
             _count(draft, event, plan, kept)
+    if event.backfill:
+        _reach_back(counted, kept, event.occurred_at)
     draft.features = kept
+
+
+def _reach_back(counted: Sequence[FeaturePlan], kept: dict[str, FeatureState], at: int) -> None:
+    """History of its type was read from then on, whether or not there was anything to count."""
+    for plan in counted:
+        state = kept.get(plan.id)
+        if state is not None and at < state.since:
+            kept[plan.id] = FeatureState(at, state.entries, state.buckets)
 
 
 def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, FeatureState]) -> None:
@@ -132,8 +143,6 @@ def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, Featur
     if state is None:
         state = FeatureState(at)
     state = features.add(plan, state, at, item)
-    if event.backfill and at < state.since:
-        state = FeatureState(at, state.entries, state.buckets)
     if len(state.entries) >= LONG or len(state.buckets) >= LONG:
         draft.heavy = True
     kept[plan.id] = state
@@ -164,7 +173,7 @@ def length(value: Value) -> int:
 
 def _start_features(draft: Draft, at: int) -> None:
     """A windowed feature starts with the first input read since it was deployed (rule K3)."""
-    wanted = draft.plan.windowed
-    if wanted and not wanted <= draft.features.keys():
-        missing = sorted(name for name in wanted if name not in draft.features)
-        draft.features = {**draft.features, **{name: FeatureState(at) for name in missing}}
+    missing = [name for name in draft.plan.windowed if name not in draft.features]
+    if missing:
+        fresh = {name: FeatureState(at) for name in sorted(missing)}
+        draft.features = {**draft.features, **fresh}

@@ -34,16 +34,18 @@ def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
     for asked in journeys:
         journey = asked.journey
         memory = draft.journeys.get(journey.name)
-        latest = at if memory is None else memory.latest
-        late.append(at < latest - journey.lateness)
-        if memory is None or at > latest:
-            if newer is None:
-                newer = dict(draft.journeys)
-            newer[journey.name] = (
-                JourneyMemory(at)
-                if memory is None
-                else JourneyMemory(at, memory.entry_no, memory.keys, memory.once, memory.patterns)
-            )
+        if memory is None:
+            late.append(False)
+            fresh = JourneyMemory(at)
+        else:
+            latest = memory.latest
+            late.append(at < latest - journey.lateness)
+            if at <= latest:
+                continue
+            fresh = JourneyMemory(at, memory.entry_no, memory.keys, memory.once, memory.patterns)
+        if newer is None:
+            newer = dict(draft.journeys)
+        newer[journey.name] = fresh
     if newer is not None:
         draft.journeys = newer
     return late
@@ -79,8 +81,8 @@ def entered(memory: JourneyMemory | None, name: str) -> bool:
 
 
 def both_once(ours: JourneyMemory, theirs: JourneyMemory) -> bytes:
-    """The keys that entered in mode `once` under either identity (rule M2)."""
-    return b"".join(sorted({*_marks(ours), *_marks(theirs)})[:ONCE_MAX])
+    """The keys that entered in mode `once` under either identity (rule M2), each for life."""
+    return b"".join(sorted({*_marks(ours), *_marks(theirs)}))
 
 
 def _marks(memory: JourneyMemory) -> list[bytes]:
@@ -171,6 +173,7 @@ def _with(
 
 def _counts(rule: Reentry, one: KeyMemory, at: int) -> bool:
     """Whether the memory of a key can still keep it out."""
-    since = at - (rule.within or 0)
     cooling = one.ended_at is not None and at < one.ended_at + rule.cooldown
-    return cooling or (rule.limit is not None and any(entry > since for entry in one.entries))
+    if cooling or rule.limit is None:
+        return cooling
+    return any(rule.within is None or entry > at - rule.within for entry in one.entries)

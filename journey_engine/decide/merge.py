@@ -2,7 +2,8 @@
 
 Everything here is a union, a latest writer or a best of several, so that visitors may be handed
 over in any order and the customer's state comes out the same (law 8). What is cut to a bound is
-cut by an order that does not depend on who came first.
+cut by an order that does not depend on who came first, and so that what is cut early would be cut
+late, too; where there is no such order it is not cut here (the package's README says what).
 
 Entries of a visitor get numbers far above those of the customer, so that no command of theirs
 has the id of one of the customer's. Where both have an instance of the same journey and key, an
@@ -22,12 +23,10 @@ from journey_engine.decide import (
     merge_profile,
     standing,
 )
-from journey_engine.decide.identity_state import ENDED_FOR_MS, ENDED_MAX, NOBODY, Ended
+from journey_engine.decide.identity_state import ENDED_FOR_MS, NOBODY, Ended
 from journey_engine.decide.state import (
     DEADLINE,
     INSTANCE_TIMERS_MAX,
-    OPEN_MAX,
-    PENDING_MAX,
     SENT_MAX,
     CustomerState,
     Exposure,
@@ -39,6 +38,8 @@ from journey_engine.decide.state import (
 )
 from journey_engine.define.plan import Plan, ReentryMode
 
+_SAME_MAX = 4
+"""Commands remembered of one place."""
 _FIRST_NUMBER = 1 << 30
 """Entries of visitors are numbered from here, to where a 32-bit number ends."""
 
@@ -73,8 +74,8 @@ def merged(
     ended = _ended(ours, theirs, now)
     over = _over(plan, ours, theirs, ended)
     _merge_instances(plan, out, [*ours.instances, *theirs.instances], over, now)
-    _merge_waiting(out, [*ours.pending, *theirs.pending])
-    _merge_open(out, [*ours.open, *theirs.open])
+    held = _merge_open(plan, out, [*ours.open, *theirs.open], now)
+    _merge_waiting(plan, out, [*ours.pending, *theirs.pending], held)
     out.state = replace(out.state, identity=replace(ours.identity or NOBODY, ended=ended))
     return out
 
@@ -110,6 +111,7 @@ def _number(visitor: str, journey: str, entry_no: int) -> int:
 
 
 def _ended(ours: CustomerState, theirs: CustomerState, now: int) -> list[Ended]:
+    """All of both: one that went could beat none of those who are still to come."""
     known = {
         one
         for state in (ours, theirs)
@@ -117,7 +119,7 @@ def _ended(ours: CustomerState, theirs: CustomerState, now: int) -> list[Ended]:
         for one in state.identity.ended
         if one.at > now - ENDED_FOR_MS
     }
-    return sorted(known, key=_ended_at)[-ENDED_MAX:]
+    return sorted(known, key=_ended_at)
 
 
 def _ended_at(one: Ended) -> tuple[int, str, str]:
@@ -206,23 +208,44 @@ def _heir(out: Merged, winner: Instance, found: list[Instance], now: int) -> Ins
         exposed = assignment.merge(exposed, one.exposed)
     return replace(
         winner,
-        sent=sorted(kept, key=_sent_at)[-SENT_MAX:],
+        sent=sorted(_remembered(kept, now), key=_sent_at),
         timers=_timers(winner, found),
         exposed=exposed,
         milestones=sorted({name for one in found for name in one.milestones}),
     )
 
 
+def _remembered(kept: list[Sent], now: int) -> list[Sent]:
+    """Of the 32 places visited and run last the first few commands each. So all commands of a place
+    are remembered or none, and no double of one that is forgotten could have been found.
+    """
+    places = set(sorted({place_of(sent) for sent in kept}, key=_visited)[-SENT_MAX:])
+    counts: dict[Place, int] = {}
+    few = []
+    for sent in sorted(kept, key=lambda sent: _first(sent, now)):
+        place = place_of(sent)
+        counts[place] = counts.get(place, 0) + 1
+        if place in places and counts[place] <= _SAME_MAX:
+            few.append(sent)
+    return few
+
+
+def _visited(place: Place) -> tuple[int, int, int, str, str]:
+    action, stage, visit, run, attempt = place
+    return (visit, run, attempt, stage, action)
+
+
 def _timers(winner: Instance, found: list[Instance]) -> list[Timer]:
-    """The winner's, and the deadlines of the tasks of all."""
+    """The winner's, and the deadlines of the tasks of all, the nearest."""
     waits = [timer for timer in winner.timers if timer.index != DEADLINE]
     dues = {timer.due for one in found for timer in one.timers if timer.index == DEADLINE}
-    return [*waits, *(Timer(due, DEADLINE) for due in sorted(dues))][:INSTANCE_TIMERS_MAX]
+    return [*waits, *(Timer(due, DEADLINE) for due in sorted(dues)[:INSTANCE_TIMERS_MAX])]
 
 
 def _first(sent: Sent, now: int) -> tuple[bool, int, str]:
-    """Those that are out of reach come before those that can be taken back."""
-    return (standing.is_out(sent, now), sent.at, sent.command_id)
+    """Those that are out of reach come before those that can be, or were, taken back."""
+    back = sent.not_before == standing.TAKEN_BACK or standing.is_out(sent, now)
+    return (back, sent.at, sent.command_id)
 
 
 def _sent_at(sent: Sent) -> tuple[int, str]:
@@ -238,22 +261,17 @@ def place_of(sent: Sent) -> Place:
     return (sent.send_id, sent.stage, sent.visit, sent.run, sent.attempt)
 
 
-def _merge_waiting(out: Merged, waiting: list[Pending]) -> None:
-    """One candidate of a place; none of an instance that lost."""
+def _merge_waiting(
+    plan: Plan, out: Merged, waiting: list[Pending], held: set[tuple[Group, Place]]
+) -> None:
+    """One candidate of a place, and none where a command is out; none of an instance that lost."""
     lost = {(one.journey, one.entry_no) for one, _ in out.losers}
     kept: list[Pending] = []
-    taken: set[tuple[str, str, str, str, int, int, int]] = set()
-    for one in sorted(waiting, key=_asked_at):
-        place = (
-            one.journey,
-            one.key or "",
-            one.action,
-            one.stage,
-            one.visit,
-            one.run,
-            one.attempt,
-        )
-        if (one.journey, one.entry_no) in lost or place in taken or len(kept) >= PENDING_MAX:
+    taken = set(held)
+    for one in sorted(waiting, key=asked_at):
+        group = group_of(plan, one.journey, one.key)
+        place = (group, (one.action, one.stage, one.visit, one.run, one.attempt))
+        if (one.journey, one.entry_no) in lost or place in taken:
             out.waiting.append(one)
         else:
             taken.add(place)
@@ -261,7 +279,8 @@ def _merge_waiting(out: Merged, waiting: list[Pending]) -> None:
     out.state = replace(out.state, pending=kept)
 
 
-def _asked_at(one: Pending) -> tuple[int, str, str, int, str, int, int]:
+def asked_at(one: Pending) -> tuple[int, str, str, int, str, int, int]:
+    """The order of candidates that wait: the one that was asked for first."""
     return (
         one.asked_at,
         one.journey,
@@ -273,9 +292,24 @@ def _asked_at(one: Pending) -> tuple[int, str, str, int, str, int, int]:
     )
 
 
-def _merge_open(out: Merged, left: list[OpenSend]) -> None:
-    kept: dict[str, OpenSend] = {}
-    for one in left:
-        kept[one.sent.command_id] = one
-    ordered = sorted(kept.values(), key=lambda one: _sent_at(one.sent))
-    out.state = replace(out.state, open=ordered[-OPEN_MAX:])
+def _merge_open(
+    plan: Plan, out: Merged, left: list[OpenSend], now: int
+) -> set[tuple[Group, Place]]:
+    """Commands of instances that completed: of those of one place that can be taken back the
+    earliest stays. The places of which one is still out.
+    """
+    known = {one.sent.command_id: one for one in left}
+    kept: list[OpenSend] = []
+    taken: set[tuple[Group, Place]] = set()
+    for one in sorted(known.values(), key=lambda one: _sent_at(one.sent)):
+        if not standing.is_out(one.sent, now):
+            kept.append(one)
+            continue
+        place = (group_of(plan, one.journey, one.key), place_of(one.sent))
+        if place in taken:
+            out.double.append(one)
+        else:
+            taken.add(place)
+            kept.append(one)
+    out.state = replace(out.state, open=kept)
+    return taken

@@ -117,17 +117,33 @@ def _memory(ours: JourneyMemory | None, theirs: JourneyMemory | None) -> Journey
         ends = [at for at in (one.ended_at, other.ended_at) if at is not None]
         entries = sorted([*one.entries, *other.entries])[-ENTRIES_MAX:]
         keys[name] = KeyMemory(entries, max(ends) if ends else None)
-    ordered = sorted(keys.items(), key=_touched)[-KEYS_MAX:]
     return replace(
         ours,
         latest=max(ours.latest, theirs.latest),
-        keys=dict(ordered),
+        keys=_last_touched(keys),
         once=memory.both_once(ours, theirs),
         patterns={
             name: _patterns(ours.patterns.get(name, {}), theirs.patterns.get(name, {}))
             for name in sorted({*ours.patterns, *theirs.patterns})
         },
     )
+
+
+def _last_touched(keys: dict[str, KeyMemory]) -> dict[str, KeyMemory]:
+    """As many keys as may be, those written last. Where no more are kept, what is older than all
+    that is written last of the others is forgotten of each: another hand-over would have cut it.
+    """
+    ordered = sorted(keys.items(), key=_touched)[-KEYS_MAX:]
+    if len(ordered) < KEYS_MAX:
+        return dict(ordered)
+    oldest, last = _touched(ordered[0])
+    kept = {}
+    for name, one in ordered:
+        floor = oldest if name >= last else oldest + 1
+        entries = [entry for entry in one.entries if entry >= floor]
+        ended = None if one.ended_at is None or one.ended_at < floor else one.ended_at
+        kept[name] = KeyMemory(entries, ended)
+    return kept
 
 
 def _patterns(
@@ -139,8 +155,20 @@ def _patterns(
         states = [one for one in (ours.get(key), theirs.get(key)) if one is not None]
         taken = sorted([event for state in states for event in state.taken])
         awaited = sorted([one for state in states for one in state.awaited], key=_due)
-        both[key] = PatternState(taken[-PATTERN_EVENTS_MAX:], awaited[:PATTERN_WAITS_MAX])
-    return dict(sorted(both.items(), key=_last_seen)[-PATTERN_KEYS_MAX:])
+        both[key] = PatternState(taken[-PATTERN_EVENTS_MAX:], awaited[-PATTERN_WAITS_MAX:])
+    ordered = sorted(both.items(), key=_last_seen)[-PATTERN_KEYS_MAX:]
+    if len(ordered) < PATTERN_KEYS_MAX:
+        return dict(ordered)
+    oldest, last = _last_seen(ordered[0])
+    return {key: _since(one, oldest if key >= last else oldest + 1) for key, one in ordered}
+
+
+def _since(state: PatternState, floor: int) -> PatternState:
+    """What it saw from then on: as in `_last_touched`."""
+    return PatternState(
+        [event for event in state.taken if event[0] >= floor],
+        [one for one in state.awaited if one.due >= floor],
+    )
 
 
 def _due(one: Awaited) -> tuple[int, str, int]:
@@ -148,8 +176,10 @@ def _due(one: Awaited) -> tuple[int, str, int]:
 
 
 def _last_seen(item: tuple[str, PatternState]) -> tuple[int, str]:
+    """A pattern either waits or takes events; its waits are all of one length."""
     key, state = item
-    return (state.taken[-1][0] if state.taken else 0, key)
+    last = state.taken[-1][0] if state.taken else 0
+    return (max(last, state.awaited[-1].due) if state.awaited else last, key)
 
 
 def _touched(item: tuple[str, KeyMemory]) -> tuple[int, str]:

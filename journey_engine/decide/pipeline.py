@@ -239,6 +239,7 @@ def _send(draft: Draft, case: Case, channel: str) -> None:
         return
     written = draft.out.commands[-1]
     case.settle(draft, outcome, written)
+    waiting.supersede(draft, candidate)
     if candidate.action.kind is ActionKind.SEND:
         kind = (channel, candidate.journey.purpose, candidate.action.theme)
         history.count(draft, written.command_id, kind, draft.now)

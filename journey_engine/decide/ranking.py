@@ -21,9 +21,9 @@ RIVALS_MAX = 8
 
 
 def in_order(draft: Draft, cases: list[Case]) -> list[Case]:
-    """The cases, the first in rank first."""
+    """The cases, the first in rank first; syncs among themselves as they were asked for (A5)."""
     if not draft.plan.policy.ranks and sum(map(_contends, cases)) <= 1:
-        return cases
+        return _as_asked(cases, cases)
     scores = [_score(case) if case.purpose.arbitrate else 0.0 for case in cases]
     ordered = [
         case
@@ -32,7 +32,25 @@ def in_order(draft: Draft, cases: list[Case]) -> list[Case]:
         )
     ]
     _tell(ordered, {id(case): score for case, score in zip(cases, scores, strict=True)})
-    return ordered
+    return _as_asked(ordered, cases)
+
+
+def _as_asked(ordered: list[Case], cases: list[Case]) -> list[Case]:
+    """The same, the syncs on the places of syncs; `cases` come in the order of their arrival."""
+    if len(ordered) == 1 or not any(map(_is_sync, ordered)):
+        return ordered
+    places = [place for place, case in enumerate(ordered) if _is_sync(case)]
+    syncs = sorted(filter(_is_sync, cases), key=_asked_at)
+    by_place = dict(zip(places, syncs, strict=True))
+    return [by_place.get(place, case) for place, case in enumerate(ordered)]
+
+
+def _is_sync(case: Case) -> bool:
+    return case.candidate.action.kind is ActionKind.SYNC
+
+
+def _asked_at(case: Case) -> int:
+    return case.candidate.place.asked_at
 
 
 def _contends(case: Case) -> bool:

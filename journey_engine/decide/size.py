@@ -7,26 +7,42 @@ entries and buckets of features, what patterns of entries have seen. What still 
 stays, but nobody enters any more; goals, exits and consent go on working.
 """
 
+from typing import Final
+
 from msgspec.msgpack import encode
 from msgspec.structs import replace
 
 from journey_engine.decide.dedupe import ENTRY
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.identity_state import Identity
-from journey_engine.decide.state import STATE_BYTES_MAX, CustomerState, FeatureState
+from journey_engine.decide.state import (
+    STATE_BYTES_MAX,
+    Contact,
+    CustomerState,
+    Exposure,
+    FeatureState,
+    Instance,
+    JourneyMemory,
+    OpenSend,
+    Pending,
+    Written,
+)
 
 MESSAGE_BYTES_MAX = STATE_BYTES_MAX - 64
 """Of the state without the fixed header of its encoding."""
 RESERVE = 8 * 1024
 """Left for what live instances may still need."""
-_FEW = 4
-_SOME = 24
-_LONG = 1024
+_FEW: Final = 4
+_SOME: Final = 24
+_LONG: Final = 1024
 
 
 def bounded(draft: Draft, state: CustomerState) -> CustomerState:
     """The state under its bound; what went is counted."""
-    if not (draft.heavy or _suspect(state)):
+    if not draft.heavy and not (
+        _crowded(draft.instances, draft.pending, draft.open, draft.journeys, draft.contact)
+        or _manifold(draft.features, draft.traits, draft.journeys, draft.assigned, draft.identity)
+    ):
         return state
     over = len(encode(state)) - MESSAGE_BYTES_MAX
     for shrink in (_without_ids, _without_history, _without_features, _without_patterns):
@@ -40,39 +56,48 @@ def bounded(draft: Draft, state: CustomerState) -> CustomerState:
 def full(draft: Draft) -> bool:
     """Whether what cannot be shrunk leaves no room for a new instance."""
     state = draft.state
-    if not _suspect(state):
+    if not (
+        _crowded(state.instances, state.pending, state.open, state.journeys, state.contact)
+        or _manifold(state.features, state.traits, state.journeys, state.assigned, state.identity)
+    ):
         return False
     core = replace(state, seen=b"", macro_history=[], features={})
     return len(encode(core)) > STATE_BYTES_MAX - RESERVE
 
 
-def _suspect(state: CustomerState) -> bool:
-    return (
-        len(state.instances) > _FEW
-        or len(state.pending) > _FEW
-        or len(state.features) > _SOME
-        or len(state.traits) > _SOME
-        or len(state.journeys) > _SOME
-        or len(state.contact.sent) > _LONG
-        or len(state.open) > _FEW
-        or len(state.assigned) > _SOME
-        or (state.identity is not None and _names(state.identity) > _FEW)
-        or _many(state)
-    )
+def _crowded(
+    instances: list[Instance],
+    pending: list[Pending],
+    open_: list[OpenSend],
+    journeys: dict[str, JourneyMemory],
+    contact: Contact,
+) -> bool:
+    """Whether more goes on with the customer than with a usual one, within journeys, too."""
+    if len(instances) > _FEW or len(pending) > _FEW or len(open_) > _FEW:
+        return True
+    within = 0
+    for instance in instances:
+        within += len(instance.sent) + len(instance.timers)
+    for memory in journeys.values():
+        within += len(memory.keys)
+    return within > _SOME or len(contact.sent) > _LONG
+
+
+def _manifold(
+    features: dict[str, FeatureState],
+    traits: dict[str, Written],
+    journeys: dict[str, JourneyMemory],
+    assigned: list[Exposure],
+    identity: Identity | None,
+) -> bool:
+    """Whether there is more of one kind than with a usual customer."""
+    if len(features) > _SOME or len(traits) > _SOME or len(journeys) > _SOME:
+        return True
+    return len(assigned) > _SOME or (identity is not None and _names(identity) > _FEW)
 
 
 def _names(identity: Identity) -> int:
     return len(identity.aliases) + len(identity.asked)
-
-
-def _many(state: CustomerState) -> bool:
-    """Whether what lies within instances and journeys adds up."""
-    many = 0
-    for instance in state.instances:
-        many += len(instance.sent) + len(instance.timers)
-    for memory in state.journeys.values():
-        many += len(memory.keys)
-    return many > _SOME
 
 
 def _without_ids(draft: Draft, state: CustomerState, over: int) -> CustomerState:

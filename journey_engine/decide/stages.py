@@ -218,7 +218,7 @@ def queue(
         return
     moment = view.moment
     here = view.within(live.context, live.entered_at, live.stage_entered_at)
-    visit = live.visits.get(live.stage, 0)
+    visit = live.visit
     for action in actions:
         run = live.runs.get(action.id, 0) + 1
         live.runs = {**live.runs, action.id: run}

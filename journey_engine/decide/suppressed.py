@@ -53,7 +53,7 @@ def follow(
 
 def _still_there(draft: Draft, place: Pending | Asked) -> Live | None:
     live = draft.find(place)
-    if live is None or (live.stage, live.visits.get(live.stage, 0)) != (place.stage, place.visit):
+    if live is None or (live.stage, live.visit) != (place.stage, place.visit):
         return None
     return live
 

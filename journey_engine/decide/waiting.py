@@ -17,7 +17,7 @@ from journey_engine.decide.state import (
     VALUE_BYTES_MAX,
     Pending,
 )
-from journey_engine.define.action_plan import Action
+from journey_engine.define.action_plan import Action, ActionKind
 from journey_engine.define.expression import Expression, Value
 from journey_engine.errors import CandidateOutcome, DeferredCause
 
@@ -32,6 +32,7 @@ def defer(draft: Draft, case: Case, due: int, cause: DeferredCause) -> None:
         case.trace.append("too many wait")
         case.settle(draft, CandidateOutcome.CANCELLED)
         return
+    supersede(draft, candidate)
     place = replace(candidate.place, due=due, waits=cause.value, event=_event(draft, candidate))
     candidate.place = place
     draft.pending = [*draft.pending, place]
@@ -39,6 +40,29 @@ def defer(draft: Draft, case: Case, due: int, cause: DeferredCause) -> None:
     live = draft.find(place)
     if live is not None:
         commands.follow(draft, candidate, live)
+
+
+def supersede(draft: Draft, candidate: Candidate) -> None:
+    """Of the syncs of an instance for one audience that wait only the last asked for is left: the
+    order is kept (rule A5).
+    """
+    action, mine = candidate.action, candidate.place
+    if action.kind is not ActionKind.SYNC or not draft.pending:
+        return
+    kept = []
+    for place in draft.pending:
+        same = place.journey == mine.journey and place.entry_no == mine.entry_no
+        other = actions.find(candidate.journey, place.action) if same else None
+        if (
+            other is not None
+            and other.kind is ActionKind.SYNC
+            and (other.channels, other.content) == (action.channels, action.content)
+            and place.asked_at <= mine.asked_at
+        ):
+            outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["a later sync of it"])
+        else:
+            kept.append(place)
+    draft.pending = kept
 
 
 def release(draft: Draft, moment: Moment, place: Pending) -> None:

@@ -8,7 +8,7 @@ the calendar are reckoned in `appointments`.
 
 from collections.abc import Mapping
 
-from journey_engine.decide import appointments
+from journey_engine.decide import appointments, standing
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.scope import Moment, View
 from journey_engine.decide.state import (
@@ -115,20 +115,26 @@ def timer_of(live: Live, wait: TransitionPlan) -> Timer | None:
 
 def expect(live: Live, sent: Sent) -> None:
     """A TASK was written: somebody must take it on, and do it, in time (rule A4). The deadlines of
-    tasks that are done, or no longer remembered, go: so there are never more than two for each
-    command that is.
+    tasks no longer remembered go: so there are never more than two for each command that is.
     """
     if sent.kind != ActionKind.TASK.value:
         return
-    open_ = [one for one in live.sent if one.standing != Standing.CLOSED]
-    dues = {due for one in open_ for due in (one.ack_by, one.not_after)}
     fresh = {due for due in (sent.ack_by, sent.not_after) if due is not None}
-    kept = [
-        timer
-        for timer in live.timers
-        if timer.index != DEADLINE or (timer.due in dues and timer.due not in fresh)
-    ]
+    forget(live)
+    kept = [timer for timer in live.timers if timer.index != DEADLINE or timer.due not in fresh]
     live.timers = kept + [Timer(due, DEADLINE) for due in sorted(fresh)]
+
+
+def forget(live: Live) -> None:
+    """The deadlines of tasks that were taken on, done or taken back wake nobody (rule A4)."""
+    dues = {due for one in live.sent for due in _deadlines(one)}
+    live.timers = [timer for timer in live.timers if timer.index != DEADLINE or timer.due in dues]
+
+
+def _deadlines(sent: Sent) -> tuple[int | None, ...]:
+    if sent.not_before == standing.TAKEN_BACK or sent.standing == Standing.CLOSED:
+        return ()
+    return (sent.ack_by if sent.standing == Standing.OPEN else None, sent.not_after)
 
 
 def again(draft: Draft, live: Live, wait: TransitionPlan, view: View) -> None:
@@ -138,8 +144,10 @@ def again(draft: Draft, live: Live, wait: TransitionPlan, view: View) -> None:
         return
     start = live.stage_entered_at if before is None else before.start
     at = max(view.moment.at, live.stage_entered_at)
-    _set(live, wait, appointments.reckon(draft, live, wait, view, start, at))
-    live.cause = view.moment.origin or live.cause
+    after = appointments.reckon(draft, live, wait, view, start, at)
+    _set(live, wait, after)
+    if (before and before.due) != (after and after.due):
+        live.cause = view.moment.origin or live.cause
 
 
 def put(live: Live, timer: Timer) -> None:
