@@ -6,11 +6,10 @@ its last byte, so what is accepted is what was sent.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
-from journey_engine.avro.reading import Fields, Read, body_reader
+from journey_engine.avro.reading import Read, body_reader
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decode.frame import (
     BODY_OF_SINGLE_OBJECT,
@@ -18,7 +17,7 @@ from journey_engine.decode.frame import (
     Unframed,
     unframe,
 )
-from journey_engine.decode.record import Record
+from journey_engine.decode.record import Fetched
 from journey_engine.errors import DeadLetterCode
 from journey_engine.schemas import EventSchema, RegistryId, Schemas
 
@@ -26,11 +25,11 @@ TRACE_HEADERS = ("traceparent", "ce_traceparent")
 """W3C's own header, then that of CloudEvents."""
 MARK_HEADER = "journey-mark"
 """Its value is the mark's time: milliseconds in decimal digits."""
-FUTURE_MS = 5 * 60_000
+FUTURE_MS: Final = 5 * 60_000
 """How far `occurred_at` may lie after the record's timestamp (rule T8)."""
-LATEST_MS = 253_402_300_799_999
+LATEST_MS: Final = 253_402_300_799_999
 """No time read lies later: the end of 9999, the last that ISO 8601 can say in our outputs."""
-VALUE_BYTES_MAX = 1024 * 1024
+VALUE_BYTES_MAX: Final = 1024 * 1024
 
 _DIGITS = len(str(LATEST_MS))
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -76,32 +75,31 @@ _SHARED = (
 """What `Event` has an attribute of, in the order in which it is read."""
 
 
-@dataclass(frozen=True, slots=True)
 class Reader:
     """What is read of the input: the schemas, and by type the fields of `Plan.fields`.
 
     `value_bytes_max` bounds a value; over it a record is `TOO_LARGE`.
     """
 
-    schemas: Schemas
-    fields: Mapping[str, frozenset[str]]
-    value_bytes_max: int = VALUE_BYTES_MAX
-    _versions: Mapping[bytes, Read] = field(init=False, repr=False, compare=False)
-    framed: Mapping[bytes, tuple[EventSchema, Read]] = field(init=False, repr=False, compare=False)
-    """How to read what begins with these bytes: the single-object encoding of a type that is
-    read.
-    """
-
-    def __post_init__(self) -> None:
-        known = [*self.schemas.by_fingerprint.values(), *self.schemas.by_registry_id.values()]
-        versions = {s.fingerprint: self._version(s) for s in known if s.name in self.fields}
-        framed = {
-            SINGLE_OBJECT + key: (schema, versions[key])
-            for key, schema in self.schemas.by_fingerprint.items()
-            if key in versions
+    def __init__(
+        self,
+        schemas: Schemas,
+        fields: Mapping[str, frozenset[str]],
+        value_bytes_max: int = VALUE_BYTES_MAX,
+    ) -> None:
+        self.schemas = schemas
+        self.fields = fields
+        self.value_bytes_max = value_bytes_max
+        known = [*schemas.by_fingerprint.values(), *schemas.by_registry_id.values()]
+        self._versions = {s.fingerprint: self._version(s) for s in known if s.name in fields}
+        self.framed: dict[bytes, tuple[EventSchema, Read]] = {
+            SINGLE_OBJECT + key: (schema, self._versions[key])
+            for key, schema in schemas.by_fingerprint.items()
+            if key in self._versions
         }
-        object.__setattr__(self, "_versions", versions)
-        object.__setattr__(self, "framed", framed)
+        """How to read what begins with these bytes: the single-object encoding of a type that is
+        read.
+        """
 
     def _version(self, schema: EventSchema) -> Read:
         """Every version is read as the newest one."""
@@ -115,7 +113,7 @@ class Reader:
         return self._versions.get(schema.fingerprint)
 
 
-def decode(record: Record, reader: Reader) -> Decoded:
+def decode(record: Fetched, reader: Reader) -> Decoded:
     """Read one record. Which rejection comes first: size, frame, schema, body, ids, key, time."""
     value = record.value
     if value is None:
@@ -129,7 +127,7 @@ def decode(record: Record, reader: Reader) -> Decoded:
     return _decode_framed(record, value, reader)
 
 
-def _decode_framed(record: Record, value: bytes, reader: Reader) -> Decoded:
+def _decode_framed(record: Fetched, value: bytes, reader: Reader) -> Decoded:
     """What `Reader.framed` does not know."""
     try:
         schema_id, start = unframe(value, record.headers)
@@ -145,17 +143,37 @@ def _decode_framed(record: Record, value: bytes, reader: Reader) -> Decoded:
 
 
 def _decode_body(
-    record: Record, value: bytes, start: int, schema: EventSchema, read: Read
+    record: Fetched, value: bytes, start: int, schema: EventSchema, read: Read
 ) -> Event | Rejected:
     try:
         fields = read(value, start)
     except Exception as error:  # noqa: BLE001 - whatever the codec makes of foreign bytes
         message = f"{schema.name} version {schema.version}: {type(error).__name__}: {error}"
         return Rejected(DeadLetterCode.DECODE_ERROR, message)
-    return _invalid(record, fields) or _event(record, schema.name, fields, value[start:])
+    event_id, customer_id, anonymous_id, occurred_at, channel, source, backfill, kept = fields
+    identity = anonymous_id if customer_id is None else customer_id
+    timestamp = record.timestamp
+    invalid = _invalid(record.key, timestamp, event_id, identity, occurred_at, source)
+    if invalid is not None:
+        return invalid
+    trace = _traceparent(record) if record.headers else None
+    return Event(
+        schema.name,
+        event_id,
+        customer_id,
+        anonymous_id,
+        occurred_at,
+        channel,
+        source,
+        kept,
+        crc32(value[start:]).to_bytes(4, "big"),
+        timestamp,
+        Origin(event_id, record.topic, record.partition, record.offset, trace),
+        backfill,
+    )
 
 
-def _without_value(record: Record) -> Mark | Rejected:
+def _without_value(record: Fetched) -> Mark | Rejected:
     for name, content in record.headers:
         if name == MARK_HEADER:
             if content and len(content) <= _DIGITS and content.isdigit():
@@ -176,22 +194,27 @@ def _schema(schema_id: bytes | RegistryId, schemas: Schemas) -> EventSchema | Ne
     return schemas.by_registry_id.get(schema_id) or NeedSchema(schema_id)
 
 
-def _traceparent(record: Record) -> str | None:
+def _traceparent(record: Fetched) -> str | None:
     """The trace context of the record; one that W3C does not allow is as none."""
     for wanted in TRACE_HEADERS:
         for name, content in record.headers:
             if name == wanted and content and _TRACEPARENT.fullmatch(content):
-                return content.decode()
+                return str(content, "ascii")
     return None
 
 
-def _invalid(record: Record, fields: Fields) -> Rejected | None:
-    """What of the shared fields breaks the contract."""
-    event_id, customer_id, anonymous_id, occurred_at, _, source, _, _ = fields
-    identity = anonymous_id if customer_id is None else customer_id
-    if identity is None and not record.key:
+def _invalid(
+    key: bytes | None,
+    timestamp: int,
+    event_id: str,
+    identity: str | None,
+    occurred_at: int,
+    source: str,
+) -> Rejected | None:
+    """What of the shared fields breaks the contract; `identity` is the customer's or visitor's."""
+    if identity is None and not key:
         return Rejected(DeadLetterCode.NO_CUSTOMER, "no key, no customer_id and no anonymous_id")
-    if not identity or record.key != identity.encode():
+    if not identity or key != identity.encode():
         message = "the key is not the customer_id, else the anonymous_id, of the body"
         return Rejected(DeadLetterCode.INVALID, message)
     if not event_id or not source:
@@ -199,26 +222,7 @@ def _invalid(record: Record, fields: Fields) -> Rejected | None:
     if not 0 <= occurred_at <= LATEST_MS:
         where = "before 1970" if occurred_at < 0 else "after 9999"
         return Rejected(DeadLetterCode.INVALID, f"occurred_at lies {where}")
-    if occurred_at > record.timestamp + FUTURE_MS:
-        ahead = occurred_at - record.timestamp
+    if occurred_at > timestamp + FUTURE_MS:
+        ahead = occurred_at - timestamp
         return Rejected(DeadLetterCode.FUTURE, f"occurred_at is {ahead} ms after the record's time")
     return None
-
-
-def _event(record: Record, name: str, fields: Fields, body: bytes) -> Event:
-    event_id, customer_id, anonymous_id, occurred_at, channel, source, backfill, kept = fields
-    trace = _traceparent(record) if record.headers else None
-    return Event(
-        name,
-        event_id,
-        customer_id,
-        anonymous_id,
-        occurred_at,
-        channel,
-        source,
-        kept,
-        crc32(body).to_bytes(4, "big"),
-        record.timestamp,
-        Origin(event_id, record.topic, record.partition, record.offset, trace),
-        backfill,
-    )

@@ -5,14 +5,15 @@ and a registry id, which may lie in a header instead.
 """
 
 import struct
+from typing import Final
 from uuid import UUID
 
 from journey_engine.decode.record import Headers
 from journey_engine.schemas import RegistryId
 
-SINGLE_OBJECT = b"\xc3\x01"
+SINGLE_OBJECT: Final = b"\xc3\x01"
 SCHEMA_ID_HEADER = "__value_schema_id"
-BODY_OF_SINGLE_OBJECT = 10
+BODY_OF_SINGLE_OBJECT: Final = 10
 _ID = struct.Struct(">xI")
 _GUID_LENGTH = 17
 

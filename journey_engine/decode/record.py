@@ -1,6 +1,6 @@
 """A record as it lay in a topic."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes | None], ...]
 """Names and contents; Kafka lets a content be null."""
@@ -16,3 +16,35 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+
+class Fetched(Protocol):
+    """A `Record`, or the consumer's own: to copy each costs too much."""
+
+    @property
+    def topic(self) -> str:
+        """Where it lay."""
+
+    @property
+    def partition(self) -> int:
+        """Where it lay."""
+
+    @property
+    def offset(self) -> int:
+        """Where it lay."""
+
+    @property
+    def timestamp(self) -> int:
+        """Its own time, in milliseconds."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The bytes that its partition follows from."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The bytes of what it says."""
+
+    @property
+    def headers(self) -> Any:  # noqa: ANN401 - `Headers`, or another sequence of the consumer's
+        """Names and contents."""

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from journey_engine.decide.decision import Command
 from journey_engine.decode.record import Headers
 from journey_engine.define.expression import Value
-from journey_engine.encode.outgoing import OutKind, OutRecord, framed, iso_utc, record_key
+from journey_engine.define.iso import iso_utc
+from journey_engine.encode.outgoing import OutKind, OutRecord, framed, record_key
 from journey_engine.schemas import Schemas
 
 LINK_HEADER = "journey-trace-link"

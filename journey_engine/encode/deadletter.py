@@ -8,8 +8,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from journey_engine.decode.record import Headers, Record
-from journey_engine.encode.outgoing import OutKind, OutRecord, iso_utc
+from journey_engine.decode.record import Fetched, Headers
+from journey_engine.define.iso import iso_utc
+from journey_engine.encode.outgoing import OutKind, OutRecord
 from journey_engine.errors import DeadLetterCode
 
 PREFIX = "__journey.errors."
@@ -34,7 +35,7 @@ class Failure:
     stacktrace: str = ""
 
 
-def encode_deadletter(record: Record, failure: Failure, *, record_bytes_max: int) -> OutRecord:
+def encode_deadletter(record: Fetched, failure: Failure, *, record_bytes_max: int) -> OutRecord:
     """The dead letter, no larger than `record_bytes_max`.
 
     Over it give way, in this order until it fits: the value (its SHA-256, length and position
@@ -58,7 +59,7 @@ def encode_deadletter(record: Record, failure: Failure, *, record_bytes_max: int
     return OutRecord(OutKind.DEADLETTER, "", parts["key"], parts["value"], (*original, *ours))
 
 
-def _headers(record: Record, failure: Failure) -> Headers:
+def _headers(record: Fetched, failure: Failure) -> Headers:
     texts = {
         "code": str(failure.code),
         "message": failure.message,
@@ -82,13 +83,13 @@ def _cut(name: str, text: str) -> bytes:
 
 def record_bytes(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     """The most that a record takes as a batch of its own."""
-    named = sum(
-        len(name.encode()) + len(content or b"") + _HEADER_BYTES for name, content in headers
-    )
-    return _ENVELOPE_BYTES + len(key or b"") + len(value or b"") + named
+    size = _ENVELOPE_BYTES + len(key or b"") + len(value or b"")
+    for name, content in headers:
+        size += len(name.encode()) + len(content or b"") + _HEADER_BYTES
+    return size
 
 
-def _digest(record: Record, content: bytes) -> bytes:
+def _digest(record: Fetched, content: bytes) -> bytes:
     return json.dumps(
         {
             "sha256": hashlib.sha256(content).hexdigest(),

@@ -1,6 +1,5 @@
 """What leaves the engine, before the shell gives it a topic and a partition."""
 
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,9 +11,6 @@ from journey_engine.decode.frame import SINGLE_OBJECT
 from journey_engine.decode.record import Headers
 from journey_engine.schemas import Schemas
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_REST = [f".{rest:03}Z" for rest in range(1000)]
-"""The milliseconds, and the zone."""
 _CLASSES: Classes = {
     "journey.Command": Command,
     "journey.JourneyRef": JourneyRef,
@@ -64,15 +60,3 @@ def record_key(
     if customer_id is not None:
         return customer_id.encode()
     return (anonymous_id if anonymous_id is not None else account_id or "").encode()
-
-
-def iso_utc(ms: int) -> str:
-    """Milliseconds since the epoch as ISO 8601 in UTC, with milliseconds."""
-    second, rest = divmod(ms, 1000)
-    return _iso_second(second) + _REST[rest]
-
-
-@lru_cache(maxsize=256)
-def _iso_second(second: int) -> str:
-    """Commands of one flush were decided within few seconds."""
-    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()

@@ -46,11 +46,10 @@ def encode_state(state: State) -> bytes:
     """The state. Keys keep their order, so a state read back is written the same again."""
     due = next_due(state)
     flags = 0 if due is None else _WAITS
-    if isinstance(state, ChannelState):
-        return _HEADER.pack(PLAIN, flags | _CHANNEL, due or 0) + _encoder.encode(state)
-    if isinstance(state, PartitionState):
-        return _HEADER.pack(PLAIN, flags | _PARTITION, due or 0) + _encoder.encode(state)
     body = _encoder.encode(state)
+    if not isinstance(state, CustomerState):
+        kind = _CHANNEL if isinstance(state, ChannelState) else _PARTITION
+        return _HEADER.pack(PLAIN, flags | kind, due or 0) + body
     if len(body) < COMPACT_FROM:
         return _HEADER.pack(PLAIN, flags, due or 0) + body
     try:

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from journey_engine.decide.message import CUSTOMER, VISITOR
+from journey_engine.decide.message import ACCOUNT, CUSTOMER, VISITOR
 from journey_engine.decode.record import Record
 from journey_engine.encode.state import decode_state
+
+_LIVING = tuple(kind.encode() for kind in (CUSTOMER, VISITOR, ACCOUNT))
 
 Standing = tuple[str, int, str]
 """Journey, version, stage."""
@@ -18,7 +20,7 @@ async def census(changelog: AsyncIterator[Record]) -> Counter[Standing]:
     held: dict[bytes, tuple[Standing, ...]] = {}
     async for record in changelog:
         key = record.key
-        if key is None or not key.startswith((CUSTOMER.encode(), VISITOR.encode())):
+        if key is None or not key.startswith(_LIVING):
             continue
         instances = [] if record.value is None else decode_state(record.value).instances
         if instances:

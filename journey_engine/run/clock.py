@@ -5,12 +5,13 @@ held back to what has been read. Both are told the wall time; `wall_ms` is where
 """
 
 import time
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from journey_engine.decide.event import Event
 from journey_engine.decide.message import Message
 from journey_engine.decode.decode import Mark
-from journey_engine.run.merge import NEVER, Content, Fetched, Item, Merge
+from journey_engine.decode.record import Fetched
+from journey_engine.run.merge import NEVER, Content, Item, Merge
 
 MERGE_IDLE_MS = 100
 SECOND_MS = 1_000
@@ -21,61 +22,60 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Clock(Protocol):
+class Clock(ABC):
     """What differs between the two clocks. Times are milliseconds since the epoch."""
 
     now: int
     timers_first: bool
     """Whether every timer within the limit fires before the next item is taken."""
 
+    @abstractmethod
     def resume(self, now: int) -> None:
         """Begin anew at `now`: what was known of wall time is forgotten with what was fetched."""
-        ...
 
+    @abstractmethod
     def merge_time(self, tail: int, record: Fetched, content: Content) -> int:
         """Where the record stands in the merge; `tail` is the last merge time of its lane."""
-        ...
 
+    @abstractmethod
     def ready(self, merge: Merge, wall_now: int) -> Item | None:
         """The item to take now, None where there is none or another lane is awaited."""
-        ...
 
+    @abstractmethod
     def limit(self, merge: Merge, item: Item | None, wall_now: int) -> int:
         """Up to where timers may fire before `item` is taken."""
-        ...
 
+    @abstractmethod
     def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
         """Move the clock for an item just taken; the `now` of its decision."""
-        ...
 
+    @abstractmethod
     def retaken(self, item: Item, now: int | None) -> int:
         """Move the clock for an item taken again; `now` is what the ledger noted for it."""
-        ...
 
+    @abstractmethod
     def firing(self, due: int) -> tuple[int, int]:
         """For a timer that is due: up to where its customer's timers fire, and their `now`."""
-        ...
 
+    @abstractmethod
     def fired_at(self, now: int) -> int:
         """When timers fired whose decision has this `now`, for their lateness."""
-        ...
 
+    @abstractmethod
     def noted(self, now: int, item: Item) -> int | None:
         """The `now` of an item as the ledger keeps it: None where it follows from the log (T5)."""
-        ...
 
+    @abstractmethod
     def noted_tick(self, now: int) -> int | None:
         """The `now` of a timer as the ledger keeps it: None where it follows from the log."""
-        ...
 
 
-class StreamClock:
+class StreamClock(Clock):
     """The `stream` clock: deterministic, for demo, replay and tests."""
-
-    timers_first = True
 
     def __init__(self, now: int = NEVER) -> None:
         self.now = now
+        self.timers_first = True
 
     def resume(self, now: int) -> None:
         """As in `Clock`."""
@@ -143,7 +143,7 @@ class StreamClock:
         return self.now
 
 
-class WallClock:
+class WallClock(Clock):
     """The `wall` clock: for production. `merge_idle_ms` is the longest wait for a lagging topic.
 
     The wall time that it is told may jump. Forward: only when every topic was asked after the jump
@@ -151,10 +151,9 @@ class WallClock:
     for wall time as it is now.
     """
 
-    timers_first = False
-
     def __init__(self, now: int = NEVER, merge_idle_ms: int = MERGE_IDLE_MS) -> None:
         self.now = now
+        self.timers_first = False
         self._merge_idle_ms = merge_idle_ms
         self._waiting: dict[str, int] = {}
         self._seen_wall = NEVER
@@ -207,8 +206,9 @@ class WallClock:
         if second != self._seen_second or not merge.lanes[item.topic].items:
             self._seen_second = second
             self._move(merge, wall_now)
-        if isinstance(item.content, Message):
-            self.now = max(self.now, item.content.at)
+        content = item.content
+        if not isinstance(content, Event) and isinstance(content, Message):
+            self.now = max(self.now, content.at)
         return self.now
 
     def retaken(self, item: Item, now: int | None) -> int:

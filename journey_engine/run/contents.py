@@ -4,9 +4,10 @@ that lay on a wrong one; a header tells them apart.
 
 from journey_engine.decide.message import Message
 from journey_engine.decode.decode import NeedSchema, Reader, Rejected, decode
+from journey_engine.decode.record import Fetched
 from journey_engine.encode.message import MessageError, decode_message, is_message
 from journey_engine.errors import DeadLetterCode
-from journey_engine.run.merge import Content, Fetched
+from journey_engine.run.merge import Content
 from journey_engine.run.outbox import unforwarded
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from journey_engine.decide import governing
 from journey_engine.decide.accounts import governed, plan_of
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, state_key
+from journey_engine.decide.event import Event
 from journey_engine.decide.governing_state import SWEEP
+from journey_engine.decide.keys import state_key
 from journey_engine.decide.message import (
     CHANNEL,
     PARTITION,
@@ -24,11 +24,13 @@ from journey_engine.decide.message import (
 )
 from journey_engine.decide.room import decide_room
 from journey_engine.decide.state import EMPTY, State
+from journey_engine.decide.verdict import Decision
 from journey_engine.decode.decode import Mark, Reader, Skipped
 from journey_engine.decode.partition import partition_of
+from journey_engine.errors import RecordError
 from journey_engine.run.clock import Clock
 from journey_engine.run.merge import Item
-from journey_engine.run.outbox import Gathered
+from journey_engine.run.outbox import Gathered, tally
 from journey_engine.run.restoration import RestorationError
 from journey_engine.run.states import States
 from journey_engine.run.wiring import Definition, Wiring
@@ -101,7 +103,9 @@ class Deciding:
     def ready(self, item: Item) -> bool:
         """Whether the item can be taken; not before the definitions that it activates are known."""
         content, catalogue = item.content, self._wiring.catalogue
-        if not isinstance(content, PlanActivated) or catalogue is None:
+        if isinstance(content, Event) or catalogue is None:
+            return True
+        if not isinstance(content, PlanActivated):
             return True
         return catalogue.find(content.plan_hash) is not None
 
@@ -113,7 +117,7 @@ class Deciding:
         elif isinstance(content, Message):
             self._message(item, content, now)
         elif isinstance(content, Skipped):
-            self.gathered.statistics.inputs[content.type, SKIPPED] += 1
+            tally(self.gathered.statistics.inputs, content.type, SKIPPED)
         elif isinstance(content, Mark):
             self.gathered.statistics.marks += 1
         else:
@@ -130,13 +134,14 @@ class Deciding:
                 self.gathered.forward(item.record, partition)
                 return
         decision = decide(self._plan, state, event, now)
-        self.gathered.statistics.inputs[event.type, decision.outcome] += 1
+        tally(self.gathered.statistics.inputs, event.type, decision.outcome)
         self._collect(key, state, event, now, decision)
-        self.gathered.reject_if(decision, item.record, now)
+        if decision.rejected is not None:
+            self._reject(decision.rejected, item, now)
 
     def _message(self, item: Item, message: Message, now: int) -> None:
         key, statistics = message.target, self.gathered.statistics
-        statistics.messages[type(message).__name__, "taken"] += 1
+        tally(statistics.messages, type(message).__name__, "taken")
         if key.startswith(CHANNEL):
             self._room(key, message, now)
             return
@@ -146,9 +151,13 @@ class Deciding:
         state = self._states.get(key)
         decision = decide(plan_of(self._plan, key), state, message, now)
         if isinstance(message, Forwarded):
-            statistics.inputs[message.event.type, decision.outcome] += 1
+            tally(statistics.inputs, message.event.type, decision.outcome)
         self._collect(key, state, message, now, decision)
-        self.gathered.reject_if(decision, item.record, now)
+        if decision.rejected is not None:
+            self._reject(decision.rejected, item, now)
+
+    def _reject(self, error: RecordError, item: Item, now: int) -> None:
+        self.gathered.reject(item.record, error.code, error.message, "decide", now)
 
     def _room(self, key: str, message: Message | None, now: int) -> None:
         """The owner's part of a channel's capacity (rule C6)."""

@@ -12,6 +12,7 @@ from journey_engine.define.place import Place, suggestion
 from journey_engine.define.plan import Plan
 from journey_engine.define.quarantine import Quarantined, compile_sound
 from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
+from journey_engine.define.versions import is_kept
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.run.published import TOPIC, Published, read_all
 from journey_engine.run.settings import Settings
@@ -23,6 +24,7 @@ JOURNEYS_FOLDER = "journeys"
 TESTS_SUFFIX = ".test.yaml"
 TOPICS_FILE = "topics.yaml"
 CHANNELS_FILE = "channels.yaml"
+_YAML = (".yaml", ".yml")
 _HINT = "name the folder with --topologies or --schemas"
 
 T = TypeVar("T")
@@ -112,7 +114,8 @@ def load_sound(topologies: Path, schemas: Path, app: str = APP_DEFAULT) -> Defin
     texts = _collect(errors, lambda: definition_texts(topologies))
     if topics is None or known is None or texts is None:
         raise DefinitionErrors(errors)
-    sound = compile_sound(texts, known, load_zones())
+    read = {path: text for path, text in texts.items() if path.endswith(_YAML[0])}
+    sound = compile_sound(read, known, load_zones())
     errors = _channels_without_topic(topologies / CHANNELS_FILE, sound.plan, topics)
     if errors:
         raise DefinitionErrors(errors)
@@ -177,9 +180,18 @@ def load_topics(folder: Path, app: str = APP_DEFAULT) -> Topics:
 
 def definition_texts(folder: Path) -> Mapping[str, str]:
     """The text of each file that defines the plan, by path: journeys and the company's files."""
-    files = [*sorted(folder.glob("*.yaml")), *sorted((folder / JOURNEYS_FOLDER).glob("*.yaml"))]
+    # With those called .yml, so that it is said of them that they are not read.
+    folders = (folder, folder / JOURNEYS_FOLDER)
+    files = [file for one in folders for end in _YAML for file in sorted(one.glob(f"*{end}"))]
     chosen = [f for f in files if f.name != TOPICS_FILE and not f.name.endswith(TESTS_SUFFIX)]
     return _texts(folder, chosen)
+
+
+def journey_names(folder: Path) -> set[str]:
+    """The journeys of the folder, by the names of their files."""
+    files = definition_texts(folder)
+    below = [Path(file) for file in files if Path(file).parent.name == JOURNEYS_FOLDER]
+    return {file.stem for file in below if not is_kept(str(file))}
 
 
 def owned_texts(folder: Path) -> Mapping[str, str]:
@@ -218,8 +230,12 @@ def _channels_without_topic(path: Path, plan: Plan, topics: Topics) -> list[Defi
     return errors
 
 
-def _unreadable(path: Path, reason: str) -> DefinitionError:
-    return DefinitionError(str(path), 1, 1, "UNREADABLE", reason, _HINT)
+def _unreadable(path: Path, reason: str, hint: str = _HINT) -> DefinitionError:
+    return DefinitionError(str(path), 1, 1, "UNREADABLE", reason, hint)
+
+
+def _hint(error: OSError) -> str:
+    return _HINT if isinstance(error, FileNotFoundError) else "a definition is a file to be read"
 
 
 def _texts(folder: Path, files: Iterable[Path]) -> dict[str, str]:
@@ -231,7 +247,7 @@ def _texts(folder: Path, files: Iterable[Path]) -> dict[str, str]:
         except DefinitionErrors as found:
             errors += found.errors
         except OSError as error:
-            errors.append(_unreadable(file, error.strerror or str(error)))
+            errors.append(_unreadable(file, error.strerror or str(error), _hint(error)))
     if not texts and not errors:
         errors.append(DefinitionError(str(folder), 1, 1, "EMPTY", "nothing to read here", _HINT))
     if errors:

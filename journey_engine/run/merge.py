@@ -10,44 +10,50 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import Final
 
 from journey_engine.decide.event import Event
 from journey_engine.decide.message import Message
 from journey_engine.decode.decode import Mark, Rejected, Skipped
+from journey_engine.decode.record import Fetched
 
-if TYPE_CHECKING:
-    from aiokafka.structs import ConsumerRecord
-
-    from journey_engine.decode.record import Record
-
-NEVER = -1
+NEVER: Final = -1
 """Before every time: a lane that has shown nothing, a clock that has not begun."""
-
-
-Fetched: TypeAlias = "Record | ConsumerRecord"
-"""A record, or the consumer's own, which has the same attributes: copying each costs too much."""
 
 
 Content = Event | Skipped | Mark | Rejected | Message
 """What a record turned out to be."""
 
 
-class Item(NamedTuple):
-    """One record in the order of the merge. Sorts by its first three fields, which are unique."""
+class Item:
+    """One record in the order of the merge: by time, topic and offset, which are unique.
 
-    time: int
-    topic: str
-    offset: int
-    content: Content
-    record: Fetched
+    `bytes` is its record's `size`.
+    """
+
+    __slots__ = ("bytes", "content", "offset", "record", "time", "topic")
+
+    def __init__(
+        self, time: int, topic: str, offset: int, content: Content, record: Fetched
+    ) -> None:
+        self.time = time
+        self.topic = topic
+        self.offset = offset
+        self.content = content
+        self.record = record
+        self.bytes = size(record)
+
+    def __lt__(self, other: "Item") -> bool:
+        if self.time != other.time:
+            return self.time < other.time
+        return (self.topic, self.offset) < (other.topic, other.offset)
 
 
 class BufferLimits:
     """What a partition holds, changed as its share of memory is.
 
     `records` and `bytes` are for one lane before its topic is paused; a fetch may go over it once.
-    A flush takes `inputs` at most, and `flush_bytes` of them, by one record more.
+    A flush takes `inputs` at most, and `flush_bytes` of them and of messages, by one more.
     """
 
     __slots__ = ("bytes", "flush_bytes", "inputs", "records")
@@ -66,7 +72,7 @@ class BufferLimits:
 
 
 DEFAULT_BUFFERS = BufferLimits()
-RECORD_BYTES = 2 * 1024
+RECORD_BYTES: Final = 2 * 1024
 """What a record takes in a lane beside its value and headers, decoded and as it came."""
 
 
@@ -78,7 +84,7 @@ def size(record: Fetched) -> int:
     return held
 
 
-_NO_BARRIER = (sys.maxsize, "")
+_NO_BARRIER: Final = (sys.maxsize, "")
 
 
 class Lane:
@@ -116,7 +122,7 @@ class Lane:
         """Add the item that follows the last one."""
         self.items.append(item)
         self.tail = item.time
-        self.bytes += RECORD_BYTES + size(item.record)
+        self.bytes += RECORD_BYTES + item.bytes
 
     @property
     def caught_up(self) -> bool:
@@ -147,7 +153,7 @@ class Merge:
         limits: BufferLimits = DEFAULT_BUFFERS,
     ) -> None:
         self._limits = limits
-        self.lanes: Mapping[str, Lane] = {name: Lane(name) for name in (*topics, *unawaited)}
+        self.lanes: dict[str, Lane] = {name: Lane(name) for name in (*topics, *unawaited)}
         self._awaited = [self.lanes[name] for name in topics]
         self._heads: list[Item] = []
         self._barrier: tuple[int, str] | None = None
@@ -198,7 +204,7 @@ class Merge:
         """Remove an item that is the first of its lane."""
         lane = self.lanes[item.topic]
         lane.items.popleft()
-        lane.bytes -= RECORD_BYTES + size(item.record)
+        lane.bytes -= RECORD_BYTES + item.bytes
         lane.bound = item.time
         lane.next_offset = item.offset + 1
         if not lane.items:
@@ -216,7 +222,8 @@ class Merge:
         if self._barrier is None:
             empty = [(lane.bound, lane.name) for lane in self._awaited if not lane.items]
             self._barrier = min(empty, default=_NO_BARRIER)
-        return self._barrier < (item.time, item.topic)
+        time, name = self._barrier
+        return time < item.time or (time == item.time and name < item.topic)
 
     def blocking(self, item: Item) -> list[Lane]:
         """The empty awaited lanes that may still bring something before the item."""

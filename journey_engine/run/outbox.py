@@ -3,24 +3,24 @@
 `Output`s are in the order in which they were decided, which is also the order of their times.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from journey_engine.decide.decision import Command, Decision, SendDecision, Transition
+from journey_engine.decide.decision import Command, SendDecision, Transition
 from journey_engine.decide.message import CHANNEL, Message
 from journey_engine.decide.state import STATE_BYTES_MAX
-from journey_engine.decode.record import Headers, Record
+from journey_engine.decide.verdict import Decision
+from journey_engine.decode.record import Fetched, Headers, Record
 from journey_engine.encode.command import encode_command
 from journey_engine.encode.deadletter import Failure, encode_deadletter
 from journey_engine.encode.ledger import LedgerEntry
+from journey_engine.encode.message import encode_message
 from journey_engine.encode.outgoing import OutRecord
 from journey_engine.encode.position import POSITION_KEY, Position, encode_position
 from journey_engine.encode.send_decision import encode_send_decision
 from journey_engine.encode.transition import encode_transition
 from journey_engine.errors import DeadLetterCode
-from journey_engine.run.merge import Fetched
 from journey_engine.schemas import Schemas
 
 ORIGIN = "__journey.origin."
@@ -30,14 +30,14 @@ ORIGIN = "__journey.origin."
 class DeadLetter(NamedTuple):
     """A record that could not be applied, and why."""
 
-    record: Record
+    record: Fetched
     failure: Failure
 
 
 class Forward(NamedTuple):
     """A record that lay on the wrong partition, for the inbox of the right one."""
 
-    record: Record
+    record: Fetched
     partition: int
 
     def headers(self) -> Headers:
@@ -63,6 +63,9 @@ def unforwarded(record: Fetched) -> Fetched:
     return Record(topic, partition, offset, timestamp, record.key, record.value, headers)
 
 
+Pairs = dict[tuple[str, str], int]
+"""How often, by two labels."""
+Counts = dict[str, int]
 Output = Command | Transition | SendDecision | DeadLetter
 
 
@@ -90,29 +93,29 @@ def encode_output(output: Output, schemas: Schemas, *, deadletter_bytes_max: int
 class Statistics:
     """Counts since the last flush, for metrics; labels are closed lists or names of definitions."""
 
-    inputs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inputs: Pairs = field(default_factory=dict)
     """By (event type, input outcome); `SKIPPED` where nobody reads the type (T9)."""
-    entries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    entries: Pairs = field(default_factory=dict)
     """By (journey, entry outcome)."""
-    transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    transitions: Pairs = field(default_factory=dict)
     """By (journey, end reason, "" where the instance lives on)."""
-    commands: Counter[tuple[str, str]] = field(default_factory=Counter)
+    commands: Pairs = field(default_factory=dict)
     """By (channel, action)."""
-    sends: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sends: Pairs = field(default_factory=dict)
     """By (journey, candidate outcome)."""
-    messages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    messages: Pairs = field(default_factory=dict)
     """By (kind, `sent` or `taken`)."""
-    dead_letters: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counts = field(default_factory=dict)
     rejected: int = 0
     """Records that could not be decoded; they are among `dead_letters`, not among `inputs`."""
-    guard_errors: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
+    guard_errors: Counts = field(default_factory=dict)
+    dropped: Counts = field(default_factory=dict)
     """What went over a bound and was forgotten (law 6)."""
     timer_lateness: list[int] = field(default_factory=list)
     """Milliseconds from due to decided, one for each timer."""
     marks: int = 0
     forwarded: int = 0
-    state_sizes: Counter[int] = field(default_factory=Counter)
+    state_sizes: dict[int, int] = field(default_factory=dict)
     """States written, by the power of two that their bytes stay below."""
     oversized_states: int = 0
     """States over their bound even after law 6: a fault of ours to be looked at."""
@@ -121,69 +124,79 @@ class Statistics:
         """Add customers' states written, None where nothing was left; a channel's has bounds of its
         own.
         """
+        sizes = self.state_sizes
         for key, data in changes.items():
             if data is not None and not key.startswith(CHANNEL):
-                self.state_sizes[1 << len(data).bit_length()] += 1
+                below = 1 << len(data).bit_length()
+                sizes[below] = sizes.get(below, 0) + 1
                 self.oversized_states += len(data) > STATE_BYTES_MAX
 
     def count(self, decision: Decision, fired_at: int) -> None:
         """Add a decision's; timers fired at that time."""
         for journey, entry in decision.entries:
-            self.entries[journey, entry] += 1
+            tally(self.entries, journey, entry)
         for transition in decision.transitions:
-            self.transitions[transition.journey, transition.end or ""] += 1
+            tally(self.transitions, transition.journey, transition.end or "")
         for command in decision.commands:
-            self.commands[command.channel, command.action] += 1
+            tally(self.commands, command.channel, command.action)
         for send in decision.sends:
-            self.sends[send.journey, send.outcome] += 1
+            tally(self.sends, send.journey, send.outcome)
         for journey, _ in decision.guard_errors:
-            self.guard_errors[journey] += 1
-        for what, count in decision.dropped.items():
-            self.dropped[what] += count
+            self.guard_errors[journey] = self.guard_errors.get(journey, 0) + 1
+        if decision.dropped:
+            for what, count in decision.dropped.items():
+                self.dropped[what] = self.dropped.get(what, 0) + count
         for due in decision.timers_fired:
             self.timer_lateness.append(max(0, fired_at - due))
 
 
-@dataclass(slots=True)
+def tally(counts: Pairs, first: str, second: str) -> None:
+    """One more of a pair."""
+    pair = (first, second)
+    counts[pair] = counts.get(pair, 0) + 1
+
+
 class Gathered:
     """What was left for others since the last flush."""
 
-    outputs: list[Output] = field(default_factory=list)
-    forwards: list[Forward] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    statistics: Statistics = field(default_factory=Statistics)
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self.forwards: list[Forward] = []
+        self.messages: list[Message] = []
+        self.statistics = Statistics()
+        self.told_bytes = 0
+        """Of the messages: a short question may have a long answer."""
 
     def add(self, decision: Decision, fired_at: int) -> None:
         """Add a decision's; timers fired at that time."""
-        self.outputs += decision.commands
-        self.outputs += decision.transitions
-        self.outputs += decision.sends
+        if decision.commands:
+            self.outputs += decision.commands
+        if decision.transitions:
+            self.outputs += decision.transitions
+        if decision.sends:
+            self.outputs += decision.sends
         if decision.messages:
             self.tell(decision.messages)
         self.statistics.count(decision, fired_at)
-
-    def reject_if(self, decision: Decision, record: Record, now: int) -> None:
-        """Add the record, if the decision refuses it."""
-        error = decision.rejected
-        if error is not None:
-            self.reject(record, error.code, error.message, "decide", now)
 
     def tell(self, messages: list[Message]) -> None:
         """Add messages for other partitions."""
         self.messages += messages
         for message in messages:
-            self.statistics.messages[type(message).__name__, "sent"] += 1
+            self.told_bytes += len(encode_message(message))
+            tally(self.statistics.messages, type(message).__name__, "sent")
 
-    def forward(self, record: Record, partition: int) -> None:
+    def forward(self, record: Fetched, partition: int) -> None:
         """Add a record that lay on a wrong partition."""
         self.forwards.append(Forward(record, partition))
         self.statistics.forwarded += 1
 
     def reject(
-        self, record: Record, code: DeadLetterCode, message: str, stage: str, now: int
+        self, record: Fetched, code: DeadLetterCode, message: str, stage: str, now: int
     ) -> None:
         """Add a record that could not be applied."""
-        self.statistics.dead_letters[code] += 1
+        letters = self.statistics.dead_letters
+        letters[code] = letters.get(code, 0) + 1
         self.outputs.append(DeadLetter(record, Failure(code, message, stage, max(now, 0))))
 
 

@@ -45,7 +45,9 @@ def outgoing(
         )
         topic = encoding.names.of(record)
         if record_bytes(record.key, record.value, record.headers) > encoding.names.max_bytes[topic]:
-            record = _too_large(partition, topic, record, logged_at(output), encoding)
+            at = logged_at(output)
+            unsent = Record(topic, partition, -1, at, record.key, record.value, record.headers)
+            record = _too_large(partition, unsent, at, encoding)
             topic = encoding.names.of(record)
         message = Message(record.key, record.value, record.headers)
         messages.setdefault((topic, partition), []).append(message)
@@ -53,21 +55,24 @@ def outgoing(
         lay = forward.record
         message = Message(lay.key, lay.value, forward.headers(), lay.timestamp)
         messages.setdefault((encoding.names.inbox, forward.partition), []).append(message)
+    inbox = encoding.names.inbox
     for sent in flush.messages:
-        key = key_of(sent.target)
-        place = (encoding.names.inbox, partition_of(key, encoding.names.partitions))
-        message = Message(key, encode_message(sent), HEADERS)
+        key, value = key_of(sent.target), encode_message(sent)
+        place = (inbox, partition_of(key, encoding.names.partitions))
+        message = Message(key, value, HEADERS)
+        if record_bytes(key, value, HEADERS) > encoding.names.max_bytes[inbox]:
+            unsent = Record(inbox, place[1], -1, sent.at, key, value, HEADERS)
+            letter = _too_large(partition, unsent, sent.at, encoding)
+            place = (encoding.names.of(letter), partition)
+            message = Message(letter.key, letter.value, letter.headers)
         messages.setdefault(place, []).append(message)
     return messages
 
 
-def _too_large(
-    partition: int, topic: str, record: OutRecord, at: int, encoding: Encoding
-) -> OutRecord:
+def _too_large(partition: int, unsent: Record, at: int, encoding: Encoding) -> OutRecord:
     """A dead letter in place of a record that its topic would refuse, at every start again."""
     code = DeadLetterCode.TOO_LARGE
     encoding.metrics.dead_letters.labels(code).inc()
-    log.error("output_too_large", topic=topic, partition=partition)
-    unsent = Record(topic, partition, -1, at, record.key, record.value, record.headers)
-    failure = Failure(code, f"{topic} does not take so large a record", "encode", at)
+    log.error("output_too_large", topic=unsent.topic, partition=partition)
+    failure = Failure(code, f"{unsent.topic} does not take so large a record", "encode", at)
     return encode_deadletter(unsent, failure, record_bytes_max=encoding.deadletter_bytes_max)

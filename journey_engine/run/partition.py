@@ -34,6 +34,8 @@ RECOVERIES = 3
 """So often in a row a partition may recover without a commit in between."""
 ABORT_WITHIN_S = 2.0
 """Then the next owner, or the broker's time-out, ends the transaction."""
+BACKLOG_S = 1.0
+"""So much longer than `commit_interval_s` a commit waits to be full while a backlog fills it."""
 _NOTHING_DONE = Progress(0, 0, flush_now=False)
 
 
@@ -75,6 +77,8 @@ class Partition:
         self._taken = 0
         self._flush_now = False
         self._committed_at = 0.0
+        self._ends: dict[str, int] = {}
+        """By topic the end that the broker told of last."""
         self._unresolved: Flush | None = None
         self._recoveries = 0
 
@@ -186,6 +190,8 @@ class Partition:
         """As `PartitionTask.feed`; nothing while it does not run."""
         if self._running:
             self.task.feed(topic, records, end, position, asked_at)
+            if end is not None:
+                self._ends[topic] = end
 
     def throttled(self) -> frozenset[str]:
         """The topics whose fetch must pause."""
@@ -214,7 +220,17 @@ class Partition:
             return False
         if self._flush_now or self._taken >= self._commit_records:
             return True
-        return self._taken > 0 and now_s >= self._committed_at + self._parts.commit_interval_s
+        late = now_s - self._committed_at - self._parts.commit_interval_s
+        return self._taken > 0 and (late >= BACKLOG_S or (late >= 0 and not self._backlogged))
+
+    @property
+    def _backlogged(self) -> bool:
+        """Whether what waits to be taken fills a commit: it is late already, and full ones cost
+        less.
+        """
+        taken = self.task.positions()
+        waiting = sum(end - taken.get(topic, end) for topic, end in self._ends.items())
+        return waiting >= self._commit_records
 
     async def commit(self, now_s: float) -> None:
         """Make the work since the last commit durable; nothing to do without any.

@@ -194,9 +194,10 @@ class TransactionalProducer:
 
     transactional = True
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, owner: int | str) -> None:
+        """`owner` is the partition, or the name of an operator's work."""
         self._settings = settings
-        self._id = f"{settings.group}-{partition}"
+        self._id = f"{settings.group}-{owner}"
         self._producer: AIOKafkaProducer | None = None
         self._open = False
 

@@ -9,7 +9,7 @@ from journey_engine.define.document import JourneyDocument
 from journey_engine.define.place import Place
 from journey_engine.define.reading import read_document
 from journey_engine.define.topics import Topics, TopicSpec
-from journey_engine.define.versions import file_stem, is_kept
+from journey_engine.define.versions import file_stem, is_kept, same_meaning
 from journey_engine.encode.definition import (
     FORMER_MAX,
     Active,
@@ -111,7 +111,7 @@ def _check(contents: Contents, document: JourneyDocument, place: Place, *, newes
     there = contents.journeys.get((name, document.version))
     if there is not None:
         before = read_document(place.file, there.text, JourneyDocument, [])
-        if before is not None and before[0] != document:
+        if before is not None and not same_meaning(before[0], document):
             message = f"version {document.version} of `{name}` was published with another content"
             at.error("VERSION_CONTENT", message, "raise the version")
     highest = max((v for one, v in contents.journeys if one == name), default=0)

@@ -1,6 +1,7 @@
 """Records of any of the engine's topics as plain data, for people who look into a topic."""
 
 import base64
+import hashlib
 from typing import Any
 
 import msgspec
@@ -8,11 +9,12 @@ import msgspec
 from journey_engine.decode.decode import MARK_HEADER
 from journey_engine.decode.record import Record
 from journey_engine.decode.whole import read_whole
+from journey_engine.define.iso import iso_utc
 from journey_engine.encode.deadletter import PREFIX
 from journey_engine.encode.ledger import decode_ledger
-from journey_engine.encode.outgoing import iso_utc
 from journey_engine.encode.position import POSITION_KEY, decode_position
 from journey_engine.encode.state import StateError, decode_any_state
+from journey_engine.observe.logs import hashed
 from journey_engine.schemas import Schemas
 
 
@@ -57,9 +59,50 @@ def _value(record: Record, schemas: Schemas) -> dict[str, Any]:
 
 def _state(value: bytes) -> dict[str, Any]:
     try:
-        return {"state": msgspec.to_builtins(decode_any_state(value))}
+        return {"state": named(decode_any_state(value))}
     except StateError:
         return _opaque(value)
+
+
+def named(value: object) -> Any:  # noqa: ANN401 - plain data
+    """A state, or a part of one, with the names of its fields; what is as at first is left out."""
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.fields(value)
+        told = {field.name: (field, getattr(value, field.name)) for field in fields}
+        return {
+            name: named(one) for name, (field, one) in told.items() if not _is_first(field, one)
+        }
+    if isinstance(value, dict):
+        return {str(key): named(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [named(one) for one in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _is_first(field: msgspec.structs.FieldInfo, value: object) -> bool:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return bool(value == field.default_factory())
+    return bool(value == field.default)
+
+
+def masked(record: Record, schemas: Schemas) -> dict[str, Any]:
+    """As `readable`, but what is personal (`"pii": true` in the schema, the key) is a short hash,
+    that of the logs; of what is no record of a schema, only its length and digest are told.
+    """
+    shown = readable(record, schemas)
+    if shown["key"] is not None:
+        shown["key"] = hashed(shown["key"])
+    if isinstance(shown.get("value"), dict):
+        personal = schemas.personal(shown["type"])
+        shown["value"] = {
+            name: hashed(str(value)) if name in personal and value is not None else value
+            for name, value in shown["value"].items()
+        }
+    elif record.value is not None:
+        for name in ("raw", "state", "ledger", "position"):
+            shown.pop(name, None)
+        shown |= {"bytes": len(record.value), "sha256": hashlib.sha256(record.value).hexdigest()}
+    return shown
 
 
 def _opaque(value: bytes | None) -> dict[str, Any]:

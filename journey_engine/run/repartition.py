@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 from aiokafka.errors import OffsetOutOfRangeError
 
+from journey_engine.decide import governing
+from journey_engine.decide.governing_state import NOTHING_SAID, PartitionState
 from journey_engine.decide.message import PARTITION
 from journey_engine.decode.partition import partition_of
 from journey_engine.define.topics import Topics
@@ -29,6 +31,7 @@ from journey_engine.encode.position import (
     decode_position,
     encode_position,
 )
+from journey_engine.encode.state import decode_any_state, encode_state
 from journey_engine.run.guarantee import guarantee_of
 from journey_engine.run.merge import NEVER
 from journey_engine.run.naming import Names, names
@@ -123,8 +126,7 @@ async def repartition(old: App, new: App, show: Show) -> Moved:
         count = sum(1 for store in sources.values() for _ in store.states())
         everything = (state for store in sources.values() for state in store.states())
         states = (state for state in everything if state[0] != PARTITION)
-        said = [data for store in sources.values() if (data := store.get(PARTITION)) is not None]
-        sums = await _write(new, states, said[0] if said else None, count, show)
+        sums = await _write(new, states, _said(sources.values()), count, show)
         await _check_nobody(old, new)  # one that was only paused comes back
         await _begin(new, _positions(old, new, standing))
         await _restored(new, found, "checking", show)
@@ -217,6 +219,13 @@ async def _read(
     starts = {partition: store.changelog_offset() or 0 for partition, store in stores.items()}
     await KafkaChangelogs(app.settings, app.names).restore(starts, apply, progress)
     return restorations.values()
+
+
+def _said(stores: Iterable[Store]) -> bytes | None:
+    """What every new partition is told, None where nothing was said."""
+    states = (decode_any_state(data) for one in stores if (data := one.get(PARTITION)) is not None)
+    said = governing.joined(one for one in states if isinstance(one, PartitionState))
+    return None if said == NOTHING_SAID else encode_state(said)
 
 
 def _position(store: Store) -> Position | None:

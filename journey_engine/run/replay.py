@@ -3,13 +3,15 @@
 Outputs come ordered by (time logged, partition, order in the partition), whatever the log's size,
 and are handed on as soon as no partition can bring an earlier one.
 
-Where partitions may exchange messages, all of them are driven in one order, by (time, partition),
-one input or timer after the other: what one says to another is there before anything later
-happens. However the log is cut into batches, nothing is done before the time up to which every
-partition knows its input.
+Where partitions may exchange messages, all of them are driven in one order, one input or timer
+after the other: what one says to another is there before anything later happens. It is the order in
+which a single partition would do it: by time, timers by key, messages, then records by topic and
+place in the log. So in a log that is in order of time nothing depends on the number of partitions.
+However the log is cut into batches, nothing is done before the time up to which every partition
+knows its input.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice
@@ -28,7 +30,7 @@ from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.outbox import Output, logged_at
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.summary import Summary
-from journey_engine.run.task import PartitionTask
+from journey_engine.run.task import Ahead, PartitionTask
 from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
 
@@ -85,6 +87,9 @@ class Replay:
         self._waiting: dict[int, list[Logged]] = {partition: [] for partition in self._tasks}
         self._sequences = dict.fromkeys(self._tasks, 0)
         self._said = dict.fromkeys(self._tasks, 0)
+        self._numbers: defaultdict[tuple[int, str], deque[tuple[int, int]]] = defaultdict(deque)
+        """Of what waits in a partition's topic: its offset, and its number among all that came."""
+        self._fed = 0
 
     def outputs(self, records: Iterable[Record]) -> Iterator[Logged]:
         """Take the records of a log as `decode.log.route` yields them, marks among them."""
@@ -110,8 +115,14 @@ class Replay:
             if record.partition not in self._tasks:
                 continue
             parts[record.partition, record.topic].append(record)
+            if self._conducted:
+                self._number(record)
         for (partition, topic), records in parts.items():
             self._tasks[partition].feed(topic, records)
+
+    def _number(self, record: Record) -> None:
+        self._numbers[record.partition, record.topic].append((record.offset, self._fed))
+        self._fed += 1
 
     def _run(self, task: PartitionTask) -> None:
         while any(task.step(0, BATCH)[:2]):
@@ -119,18 +130,28 @@ class Replay:
 
     def _conduct(self, before: int | None) -> None:
         """Do all that happens before that time, in one order over all partitions."""
-        ahead = {partition: task.next_at() for partition, task in self._tasks.items()}
-        while ready := [(at, one) for one, at in ahead.items() if at is not None]:
-            at, partition = min(ready)
-            if before is not None and at >= before:
+        ahead = {partition: self._ahead(partition) for partition in self._tasks}
+        while ready := [(place, one) for one, place in ahead.items() if place is not None]:
+            place, partition = min(ready)
+            if before is not None and place.time >= before:
                 break
             task = self._tasks[partition]
             if task.step(0, 1).flush_now or task.told:
                 for other in self._flush(task):
-                    ahead[other] = self._tasks[other].next_at()
-            ahead[partition] = task.next_at()
+                    ahead[other] = self._ahead(other)
+            ahead[partition] = self._ahead(partition)
         for task in self._tasks.values():
             self._flush(task)
+
+    def _ahead(self, partition: int) -> Ahead | None:
+        """What a partition does next, by its number in the whole log: offsets are a partition's."""
+        place = self._tasks[partition].ahead()
+        if place is None or not place.topic:
+            return place
+        waiting = self._numbers[partition, place.topic]
+        while waiting[0][0] < place.offset:
+            waiting.popleft()
+        return place._replace(offset=waiting[0][1])
 
     def _flush(self, task: PartitionTask) -> frozenset[int]:
         """Take the outputs, deliver the messages; the partitions that got some."""
@@ -155,6 +176,7 @@ class Replay:
         self._said[partition] = offset + 1
         value = encode_message(message)
         record = Record(INBOX, partition, offset, message.at, key, value, HEADERS)
+        self._number(record)
         self._tasks[partition].feed(INBOX, [record])
         return partition
 

@@ -104,7 +104,9 @@ class Settings(BaseSettings):
     web_port: int = Field(6066, ge=1, le=65535)
 
     commit_interval_ms: int = Field(100, ge=1, le=60_000)
-    """How long a partition's work may wait for its commit; one without work commits nothing."""
+    """How long a partition's work may wait for its commit, a second longer in a backlog; one
+    without work commits nothing.
+    """
     commit_records: int = Field(5_000, ge=1, le=20_000)
     """A commit begins at this many inputs of a partition, though the interval is not over; with so
     many more the partition waits for the commit under way. The ledger record must fit into a batch:

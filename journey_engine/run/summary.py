@@ -56,7 +56,7 @@ class Summary:
         for (journey, entry), count in statistics.entries.items():
             if entry == EntryOutcome.ENTERED:
                 self.entries[journey] += count
-        self.transitions += statistics.transitions.total()
+        self.transitions += sum(statistics.transitions.values())
         for (channel, _), count in statistics.commands.items():
             self.commands[channel] += count
         for (_, candidate), count in statistics.sends.items():

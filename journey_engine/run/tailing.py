@@ -1,6 +1,6 @@
 """Reading topics from their beginning, to their end or on and on, outside any consumer group."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -13,12 +13,19 @@ _POLL_MS = 100
 
 
 async def tail(
-    settings: Settings, topics: Collection[str], partitions: int, *, follow: bool = False
-) -> AsyncIterator[Record]:
-    """Yield the records of all partitions, in order within each.
+    settings: Settings,
+    topics: Collection[str],
+    partitions: int,
+    *,
+    only: int | None = None,
+    follow: bool = False,
+    settled: bool = False,
+) -> AsyncGenerator[Record, None]:
+    """Yield the records of all partitions, or of `only` one, in order within each.
 
     Without `follow` it ends when each partition was read to the last stable offset that the fetches
-    show: an open transaction is not waited for. With it, it goes on until the caller stops.
+    show: an open transaction is not waited for. `settled` it does wait for those that are open, so
+    that all is seen that was committed before. With `follow` it goes on until the caller stops.
 
     Raises:
         KafkaError: the broker cannot be read.
@@ -31,7 +38,9 @@ async def tail(
         isolation_level="read_committed",
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
     )
-    places = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
+    read = range(partitions) if only is None else (only,)
+    places = [TopicPartition(topic, partition) for topic in topics for partition in read]
+    ends: dict[TopicPartition, int] | None = {} if settled else None
     try:
         await consumer.start()
         consumer.assign(places)
@@ -41,16 +50,25 @@ async def tail(
             for records in polled.values():
                 for record in records:
                     yield copied(record)
-            if not follow and not polled and await _at_end(consumer, places):
+            if not follow and not polled and await _at_end(consumer, places, ends):
                 return
     finally:
         await consumer.stop()
 
 
-async def _at_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> bool:
+async def _at_end(
+    consumer: AIOKafkaConsumer,
+    places: list[TopicPartition],
+    ends: dict[TopicPartition, int] | None,
+) -> bool:
+    """Whether all is read: to the last stable offset, or to `ends`, which it fills in at first."""
     for place in places:
         end = consumer.last_stable_offset(place)
-        if end is None or await consumer.position(place) < end:
+        if end is None:
+            return False
+        if ends is not None:
+            end = ends.setdefault(place, max(end, consumer.highwater(place)))
+        if await consumer.position(place) < end:
             return False
     return True
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from journey_engine.decide.message import Message
 from journey_engine.decode.decode import Mark
-from journey_engine.decode.record import Record
+from journey_engine.decode.record import Fetched, Record
 from journey_engine.encode.ledger import LedgerEntry, Run, Tick
 from journey_engine.encode.position import Position, decode_position, encode_position
 from journey_engine.run.clock import Clock
@@ -27,10 +27,8 @@ from journey_engine.run.ledger import Notes, Prescription
 from journey_engine.run.merge import (
     NEVER,
     Content,
-    Fetched,
     Item,
     Merge,
-    size,
 )
 from journey_engine.run.outbox import Flush, Gathered
 from journey_engine.run.restoration import Restoration
@@ -51,6 +49,17 @@ class Progress(NamedTuple):
     taken: int
     fired: int
     flush_now: bool
+
+
+class Ahead(NamedTuple):
+    """What a partition does next, in the order in which one partition would do it all: by time,
+    timers (of no topic) by their key, then records by topic and offset.
+    """
+
+    time: int
+    topic: str
+    key: str
+    offset: int
 
 
 class PartitionTask:
@@ -112,17 +121,18 @@ class PartitionTask:
         """No input yet to be fed has an earlier time (`stream`)."""
         return self._merge.lowest_tail()
 
-    def next_at(self) -> int | None:
-        """The time of what a step would do next; None: nothing (`stream`)."""
+    def ahead(self) -> Ahead | None:
+        """What a step would do next; None: nothing (`stream`)."""
         item = self.clock.ready(self._merge, 0)
         timers = self._states.timers
         entry = timers.pop(self.clock.limit(self._merge, item, 0))
         if entry is not None:
             timers.set(entry[1], entry[0])
-            return entry[0]
+            return Ahead(entry[0], "", entry[1], 0)
         if item is None:
             return None
-        return NEVER if isinstance(item.content, Mark) else item.time
+        time = NEVER if isinstance(item.content, Mark) else item.time
+        return Ahead(time, item.topic, "", item.offset)
 
     @property
     def told(self) -> bool:
@@ -233,13 +243,14 @@ class PartitionTask:
 
     def _take(self, item: Item, now: int) -> None:
         self._notes.took(item, self.clock.noted(now, item))
-        self._bytes += size(item.record)
-        if self._bytes >= self._wiring.buffers.flush_bytes and self._prescription is None:
-            self._flush_now = True
+        self._bytes += item.bytes
         if self._deciding.take(item, now):
             # The definitions changed: what was decoded by the former ones is so no more, and what
             # was decided by them is a flush of its own.
             self._decode_again()
+            self._flush_now = True
+        held = self._bytes + self._deciding.gathered.told_bytes
+        if held >= self._wiring.buffers.flush_bytes and self._prescription is None:
             self._flush_now = True
 
     def _decode_again(self) -> None:
@@ -255,7 +266,7 @@ class PartitionTask:
                 if topic != self._wiring.inbox or not isinstance(content, Message):
                     content = read_input(item.record, self._deciding.reader)
                 tail = self.clock.merge_time(tail, item.record, content)
-                again.append(item._replace(time=tail, content=content))
+                again.append(Item(tail, topic, item.offset, content, item.record))
             self._merge.put(again)
             self._merge.fetched(topic, fetched or 0, end, asked_at)
 

@@ -4,11 +4,12 @@ The states hold the timers; an index only says whose turn it is. Times are milli
 """
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Protocol
+from typing import Final
 
-HOUR_MS = 3_600_000
+HOUR_MS: Final = 3_600_000
 WINDOW = 2_000
 """Entries that `StoredTimers` reads at a time."""
 
@@ -24,22 +25,22 @@ Read = Callable[[Entry, int], Sequence[Entry]]
 """The store's entries from one onwards, in order, at most so many."""
 
 
-class Timers(Protocol):
+class Timers(ABC):
     """Who is due next."""
 
+    @abstractmethod
     def set(self, key: str, due: int | None) -> None:
         """Say when the customer is due next; None for never."""
-        ...
 
+    @abstractmethod
     def pop(self, limit: int) -> Entry | None:
         """Take out the first (due, key) due at or before `limit`; None when there is none.
 
         The customer comes back only by `set`.
         """
-        ...
 
 
-class StoredTimers:
+class StoredTimers(Timers):
     """The timers of a store that keeps them in order: the next ones in memory, no more.
 
     `_near` holds all entries before `_end`. An entry of the store does not count while its
@@ -86,7 +87,7 @@ class StoredTimers:
         self._most = self._near.hinted + self._window
 
 
-class TimerIndex:
+class TimerIndex(Timers):
     """All timers in memory.
 
     Entries lie in lists by the hour, which become a heap when their hour comes: inserting costs an

@@ -379,7 +379,8 @@ class Worker:
         self._record_at = self.beat + self._parts.commit_interval_s
         self._metrics.lag(ends)
         if self._noted and (self._recording is None or self._recording.done()):
-            offsets = dict(self._noted)
+            # A partition's last commit, as it was let go, may have noted what others record now.
+            offsets = {at: offset for at, offset in self._noted.items() if at[1] in self._running}
             self._noted.clear()
             self._recording = asyncio.create_task(self._record_offsets(consumer, offsets))
 
