@@ -1,0 +1,68 @@
+"""Handlers under way: those of one customer one after the other, so many at once and no more."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
+
+from journey_engine.client.agenda import Agenda, Due
+from journey_engine.client.command import Command
+
+Handler = Callable[[Command], Awaitable[None]]
+
+
+class Handling:
+    """Calls a handler for what agendas hand out, `at_once` of them at most.
+
+    Once a handler has raised none begins any more, of no customer: the run is over, and a later
+    command of that customer must not overtake the one that failed.
+    """
+
+    def __init__(self, handle: Handler, at_once: int) -> None:
+        self._handle = handle
+        self._slots = asyncio.Semaphore(at_once)
+        self._running: dict[asyncio.Task[None], Agenda] = {}
+        self._last: dict[bytes | None, asyncio.Task[None]] = {}
+        """The newest handling of each customer, while it is not over."""
+        self._failed = False
+
+    def hand_out(self, agenda: Agenda, now: datetime) -> None:
+        """Begin with what may be handled now, each when its turn comes."""
+        for due in agenda.due(now):
+            task = asyncio.create_task(self._take(agenda, due, self._last.get(due.key)))
+            self._running[task] = agenda
+            self._last[due.key] = task
+
+    async def _take(self, agenda: Agenda, due: Due, before: "asyncio.Task[None] | None") -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        async with self._slots:
+            if self._failed or not agenda.take(due, datetime.now(UTC)):
+                return
+            try:
+                await self._handle(due.command)
+            except BaseException:
+                self._failed = True
+                raise
+        agenda.done(due.offset)
+
+    def clear_up(self) -> None:
+        """Forget what is handled; raise what a handler raised."""
+        over = [task for task in self._running if task.done()]
+        if over:
+            self._last = {key: task for key, task in self._last.items() if not task.done()}
+        for task in over:
+            del self._running[task]
+        for task in over:
+            task.result()
+
+    async def finish(self, agendas: Collection[Agenda], within_s: float | None) -> None:
+        """Wait for what is under way of these agendas, so many seconds at most (None: all)."""
+        mine = {id(agenda) for agenda in agendas}
+        under_way = [task for task, agenda in self._running.items() if id(agenda) in mine]
+        if under_way:
+            await asyncio.wait(under_way, timeout=within_s)
+
+    def abandon(self) -> None:
+        """Cancel what is still under way."""
+        for task in self._running:
+            task.cancel()

@@ -1,0 +1,188 @@
+"""Events of one source to the topic of its channel."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from uuid import uuid4
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import UnknownError
+
+from journey_engine.client.command import Command
+from journey_engine.client.errors import ClientError, EventError
+from journey_engine.decode.decode import VALUE_BYTES_MAX
+from journey_engine.decode.log import Place, encode_event, read_event
+from journey_engine.decode.partition import partition_of
+from journey_engine.errors import DefinitionErrors
+from journey_engine.run.definitions import load_schemas
+from journey_engine.run.settings import Settings, load
+from journey_engine.run.topics import require_topics
+
+_LINGER_MS = 5
+_WRITTEN_HERE = Place("event", 1)
+_SAID_HERE = frozenset({"type", "channel", "source", "recorded_at"})
+"""What the caller's fields may not replace, or would be passed over."""
+
+
+class Receipt(NamedTuple):
+    """Where an event lies."""
+
+    event_id: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class _Encoded(NamedTuple):
+    event_id: str
+    key: bytes
+    value: bytes
+
+
+class EventPublisher:
+    """Publishes the events of one system (`source`) on one channel; an async context manager.
+
+    Each event is checked against the newest version of its schema, lies on its customer's
+    partition, and is on the broker's disks when `publish` returns. Events of one customer keep
+    their order where each is awaited before the next. What the broker needs to be told of
+    security, and where the schemas lie, comes from the `JOURNEY_` settings.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        channel: str,
+        brokers: str | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._settings = settings or load(brokers=brokers)
+        self._schemas = load_schemas(self._settings.schemas)
+        self._source = source
+        self._channel = channel
+        self._topic = f"{self._settings.topic_prefix}interactions.{channel}.v1"
+        self._producer: AIOKafkaProducer | None = None
+        self._partitions = 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerAbsentError, TopicsError: no broker lets us in; the channel has no topic.
+        """
+        await require_topics(self._settings, [self._topic])
+        try:
+            self._producer = await self._started(idempotent=self._settings.idempotent_producer)
+        except UnknownError:
+            if not self._settings.idempotent_producer:
+                raise
+            # A broker without InitProducerId, such as the embedded one: a retry may write twice,
+            # and the event's id shows it.
+            self._producer = await self._started(idempotent=False)
+        self._partitions = len(await self._producer.partitions_for(self._topic))
+
+    async def _started(self, *, idempotent: bool) -> AIOKafkaProducer:
+        clients = self._settings.clients() | {"client_id": self._source}
+        producer = AIOKafkaProducer(
+            **clients, acks="all", enable_idempotence=idempotent, linger_ms=_LINGER_MS
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
+
+    async def stop(self) -> None:
+        """Wait for what is under way, and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def publish(
+        self,
+        type_: str,
+        /,
+        *,
+        customer_id: str | None = None,
+        anonymous_id: str | None = None,
+        event_id: str | None = None,
+        occurred_at: datetime | None = None,
+        traceparent: str | None = None,
+        **fields: Any,  # noqa: ANN401 - the schema says which, and of which types
+    ) -> Receipt:
+        """Publish an event; returns when the broker has it.
+
+        Without `event_id` it gets a new one: give one of your own, such as a row's id, where you
+        may publish the same event again, and it counts once. Without `occurred_at` (with an offset
+        from UTC) it is now.
+
+        Raises:
+            EventError: the schema knows no such type or field, or a value does not fit it.
+            KafkaError: the broker did not take it; it may be published again with the same id.
+        """
+        if not (anonymous_id if customer_id is None else customer_id):
+            raise EventError(f"{type_}: give a customer_id, or an anonymous_id for a visitor")
+        if said := sorted(_SAID_HERE & fields.keys()):
+            raise EventError(f"{type_}: the publisher itself says {', '.join(said)}")
+        when = datetime.now(UTC) if occurred_at is None else occurred_at
+        line = {
+            **fields,
+            "type": type_,
+            "event_id": event_id or str(uuid4()),
+            "customer_id": customer_id,
+            "anonymous_id": anonymous_id,
+            "occurred_at": when,
+            "channel": self._channel,
+            "source": self._source,
+        }
+        headers = [("traceparent", traceparent.encode())] if traceparent else []
+        return await self._send(self._encoded(line), headers)
+
+    async def answer(self, command: Command, type_: str, /, **fields: Any) -> Receipt:  # noqa: ANN401
+        """Publish what became of a command, such as `MessageDelivered`; as `publish`.
+
+        The event's id is made of the command's and the type: said twice it counts once.
+        """
+        return await self.publish(
+            type_,
+            customer_id=command.customer_id,
+            anonymous_id=command.anonymous_id,
+            event_id=f"{command.command_id}/{type_}",
+            command_id=command.command_id,
+            **fields,
+        )
+
+    def _encoded(self, line: Mapping[str, object]) -> _Encoded:
+        try:
+            event = read_event(line, self._schemas, _WRITTEN_HERE)
+            value = encode_event(event, self._schemas.events[event.type])
+        except DefinitionErrors as errors:
+            raise EventError("; ".join(error.message for error in errors.errors)) from None
+        if len(value) > VALUE_BYTES_MAX:
+            raise EventError(f"{event.type}: {len(value):,} bytes, above {VALUE_BYTES_MAX:,}")
+        who = event.fields["customer_id"]
+        key = event.fields["anonymous_id"] if who is None else who
+        return _Encoded(event.fields["event_id"], key.encode(), value)
+
+    async def _send(self, event: _Encoded, headers: list[tuple[str, bytes]]) -> Receipt:
+        if self._producer is None:
+            raise ClientError("the publisher is not connected: use it as `async with`")
+        partition = partition_of(event.key, self._partitions)
+        lies = await self._producer.send_and_wait(
+            self._topic, event.value, event.key, partition, headers=headers
+        )
+        return Receipt(event.event_id, lies.topic, lies.partition, lies.offset)
