@@ -1,16 +1,21 @@
 """The command line: each command a module of its own.
 
 A command imports what it runs when it is called, so that `--help` answers at once.
-Exit codes: 0 done, 1 findings or a failure that the message explains, 2 wrong usage.
+Exit codes: 0 done, 1 findings or a failure that the message explains, 2 wrong usage. With `--json`
+a failure is told as a JSON document on standard output, `{"ok": false, "errors": [...]}`, as
+`validate` tells its findings; wrong usage is always text on standard error.
 """
 
 import os
 import sys
+from typing import NoReturn
 
 import cyclopts
+import msgspec
 
-from journey_engine.cli.connection import Refused
-from journey_engine.cli.console import fail
+from journey_engine.cli.connection import Misused, Refused
+from journey_engine.cli.console import fail, print_json
+from journey_engine.cli.deadletters import deadletters
 from journey_engine.cli.definitions import definitions
 from journey_engine.cli.demo import demo
 from journey_engine.cli.diagram import diagram
@@ -18,6 +23,8 @@ from journey_engine.cli.experiments import experiments
 from journey_engine.cli.explain import explain
 from journey_engine.cli.groups import AUTHORS, FIRST, OPERATORS
 from journey_engine.cli.journeys import journeys
+from journey_engine.cli.lag import lag
+from journey_engine.cli.person import erase, state
 from journey_engine.cli.publish import publish
 from journey_engine.cli.repartition import repartition
 from journey_engine.cli.replay import replay
@@ -31,6 +38,8 @@ from journey_engine.errors import DefinitionErrors
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+REFUSED = "REFUSED"
+"""The code, in JSON, of a failure that is not in a file of definitions or a log."""
 
 app = cyclopts.App(
     name="journey-engine",
@@ -38,10 +47,14 @@ app = cyclopts.App(
 
     Write journeys as files, check and try them with `validate`, `test`, `diagram`, `replay` and
     `explain`; run them with `topics create` and `worker`; feed and watch them with `publish` and
-    `tail`; see it all at once with `demo`.
+    `tail`; change what runs with `definitions` and `journeys`; see it all at once with `demo`.
+
+    Where a command talks to a broker, what is not said comes from the settings: `JOURNEY_BROKERS`
+    and the like (`worker --print-config` lists them).
     """,
     help_format="markdown",
     version_flags=["--version"],
+    default_parameter=cyclopts.Parameter(negative="", show_default=lambda value: value or None),
 )
 
 app.command(demo, group=FIRST)
@@ -54,29 +67,53 @@ app.command(explain, group=AUTHORS)
 app.command(worker, group=OPERATORS)
 app.command(publish, group=OPERATORS)
 app.command(tail, group=OPERATORS)
+app.command(lag, group=OPERATORS)
+app.command(state)
+app.command(erase, group=OPERATORS)
 app.command(repartition, group=OPERATORS)
 app.command(topics)
 app.command(definitions)
 app.command(journeys)
+app.command(deadletters)
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    json = False
     try:
-        result = app(sys.argv[1:], exit_on_error=False, result_action="return_value")
+        command, given, _ = app.parse_args(sys.argv[1:], exit_on_error=False)
+        json = given.arguments.get("json") is True
+        result = command(*given.args, **given.kwargs)
     except cyclopts.CycloptsError:
         sys.exit(EXIT_USAGE)
-    except (DefinitionErrors, Refused) as reason:
-        fail(str(reason))
-        sys.exit(EXIT_FINDINGS)
+    except Misused as wrong:
+        fail(str(wrong))
+        sys.exit(EXIT_USAGE)
+    except DefinitionErrors as found:
+        _refuse(str(found), [msgspec.to_builtins(each) for each in found.errors], json=json)
+    except Refused as reason:
+        _refuse(str(reason), [_other(str(reason))], json=json)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
         if error.filename is None:
             raise
-        fail(f"{error.filename}: {error.strerror}")
-        sys.exit(EXIT_FINDINGS)
+        text = f"{error.filename}: {error.strerror}"
+        _refuse(text, [_other(text)], json=json)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _other(text: str) -> dict[str, object]:
+    return {"code": REFUSED, "message": text}
+
+
+def _refuse(text: str, errors: list[dict[str, object]], *, json: bool) -> NoReturn:
+    """Say why a command cannot go on, and leave."""
+    if json:
+        print_json({"ok": False, "errors": errors})
+    else:
+        fail(text)
+    sys.exit(EXIT_FINDINGS)

@@ -17,6 +17,10 @@ class Refused(Exception):  # noqa: N818 - what a command says when it cannot go 
     """A command cannot go on; the message says why and what to do."""
 
 
+class Misused(Exception):  # noqa: N818 - what a command says when it was called wrongly
+    """A command was called wrongly; the message says how to call it."""
+
+
 def settings_of(broker: Broker) -> "Settings":
     """The settings, with what the command line says in place of theirs.
 

@@ -20,7 +20,8 @@ T = TypeVar("T")
 REFRESH_EVERY = 500
 """Records between two updates of a progress bar: seen as smooth, not felt as a cost."""
 
-out = Console(emoji=False)
+out = Console(emoji=False, soft_wrap=True)
+"""Its lines are not broken where nobody watches: a program may read them."""
 err = Console(stderr=True, emoji=False)
 
 

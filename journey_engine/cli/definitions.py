@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 definitions = cyclopts.App(
     name="definitions",
-    help="Publish definitions to workers that run, put them in force, go back.",
+    help="Change the definitions of workers that run: publish, preview, activate, roll back.",
     group=OPERATORS,
     version_flags=[],
 )
@@ -55,7 +55,9 @@ def publish(
     topics = load_topics(definitions.topologies, settings.app_id)
     run(create_topic(settings, topic_of(topics)), settings)
     texts, schemas = definition_texts(definitions.topologies), load_schemas(definitions.schemas)
-    plan, records = compose(_contents(settings, definitions), texts, schemas, drop)
+    contents = read_contents(settings, definitions)
+    _check_dropped(contents, drop)
+    plan, records = compose(contents, texts, schemas, drop)
     run(write(settings, records), settings)
     if json:
         print_json({"hash": plan.hash, "journeys": _parts(plan)})
@@ -78,9 +80,9 @@ def list_(
     Args:
         json: Print it as one JSON document.
     """
-    from journey_engine.encode.outgoing import iso_utc
+    from journey_engine.define.iso import iso_utc
 
-    contents = _contents(settings_of(broker), definitions)
+    contents = read_contents(settings_of(broker), definitions)
     active = None if contents.active is None else contents.active.hash
     plans = sorted(contents.plans.values(), key=lambda plan: plan.at)
     if json:
@@ -99,7 +101,9 @@ def list_(
 
 
 @definitions.command
-def activate(plan: str, *, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE) -> int:
+def activate(
+    plan: str, /, *, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE
+) -> int:
     """Put published definitions in force: each partition changes at one point of its inputs.
 
     For example:
@@ -110,7 +114,7 @@ def activate(plan: str, *, broker: Broker = FROM_SETTINGS, definitions: Definiti
         plan: The hash, or its beginning.
     """
     settings = settings_of(broker)
-    contents = _contents(settings, definitions)
+    contents = read_contents(settings, definitions)
     return _activate(settings, definitions, contents, _chosen(contents, plan))
 
 
@@ -127,7 +131,7 @@ def rollback(*, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE)
     from journey_engine.run.publishing import former, write
 
     settings = settings_of(broker)
-    contents = _contents(settings, definitions)
+    contents = read_contents(settings, definitions)
     found = former(contents, load_schemas(definitions.schemas))
     if found is None:
         raise Refused("nothing was in force before")
@@ -137,7 +141,9 @@ def rollback(*, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE)
 
 
 @definitions.command
-def preview(plan: str, *, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE) -> int:
+def preview(
+    plan: str, /, *, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE
+) -> int:
     """Count who lives on which version and in which stage, and say what these definitions make of
     them. The app's changelog is read whole.
 
@@ -156,7 +162,7 @@ def preview(plan: str, *, broker: Broker = FROM_SETTINGS, definitions: Definitio
     from journey_engine.run.zones import load_zones
 
     settings = settings_of(broker)
-    contents = _contents(settings, definitions)
+    contents = read_contents(settings, definitions)
     chosen = _chosen(contents, plan)
     schemas = load_schemas(definitions.schemas)
     compiled = compile_plan(contents.texts(chosen), schemas, load_zones())
@@ -166,11 +172,25 @@ def preview(plan: str, *, broker: Broker = FROM_SETTINGS, definitions: Definitio
     return 0
 
 
+def _check_dropped(contents: "Contents", dropped: tuple[str, ...]) -> None:
+    from journey_engine.define.place import suggestion
+    from journey_engine.define.versions import file_stem
+
+    active = None if contents.active is None else contents.plans.get(contents.active.hash)
+    parts = [] if active is None else active.journeys
+    there = [file_stem(part.journey, part.version) for part in parts]
+    for name in dropped:
+        if name not in there:
+            raise Refused(f"--drop {name}: no such version is in force; {suggestion(name, there)}")
+
+
 def _show(counted: "Counter[Standing]", plan: "Plan") -> None:
     from journey_engine.decide.versions import fate
 
     for (journey, version, stage), count in sorted(counted.items()):
-        said = fate(plan, journey, version, stage)
+        accounts = plan.accounts
+        of_account = accounts is not None and journey in accounts.by_name
+        said = fate(accounts if accounts and of_account else plan, journey, version, stage)
         out.print(f"{count:>9,}  {journey} {version} {stage}: {said}", highlight=False)
 
 
@@ -186,7 +206,12 @@ def _activate(
     return 0
 
 
-def _contents(settings: "Settings", where: Definitions) -> "Contents":
+def read_contents(settings: "Settings", where: Definitions) -> "Contents":
+    """What the topic of definitions holds.
+
+    Raises:
+        Refused: it cannot be read, or is not there.
+    """
     from journey_engine.run.definitions import load_schemas
     from journey_engine.run.published import TOPIC, Published, read_all
     from journey_engine.run.topics import require_topics

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 experiments = cyclopts.App(
     name="experiments",
-    help="Give the buckets of experiments to their arms.",
+    help="Keep the file that says which customers get which arm of an experiment.",
     group=AUTHORS,
     version_flags=[],
 )

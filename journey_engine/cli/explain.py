@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from journey_engine.cli.connection import Refused, run, settings_of
+from journey_engine.cli.connection import Misused, Refused, run, settings_of
 from journey_engine.cli.console import fail, out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
+from journey_engine.cli.values import Time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from journey_engine.decide.decision import Decision
     from journey_engine.decide.message import Input
+    from journey_engine.decide.verdict import Decision
     from journey_engine.run.definitions import Definitions as Defined
     from journey_engine.run.settings import Settings
     from journey_engine.why.answer import Answer
-    from journey_engine.why.past import Made
+    from journey_engine.why.past import Made, Taken, World
     from journey_engine.why.question import Wanted
+
+    Before = tuple[Defined, int]
 
 DECISIONS = "decisions"
 RECORD = "SendDecision"
@@ -41,6 +44,12 @@ class Source:
     decisions: Path | None = None
     """A file of decisions that `replay` wrote."""
 
+    former: Path | None = None
+    """The folder of the definitions that were in force until `--activated`."""
+
+    activated: Time = None
+    """When those of `--topologies` came into force, in the middle of the log (ISO 8601)."""
+
 
 TOPIC = Source()
 """What the broker holds."""
@@ -50,7 +59,7 @@ def explain(
     *,
     customer: str,
     content: str | None = None,
-    at: str | None = None,
+    at: Time = None,
     source: Source = TOPIC,
     broker: Broker = FROM_SETTINGS,
     definitions: Definitions = HERE,
@@ -60,8 +69,11 @@ def explain(
 
     With `--content`: whether it was sent by the time of `--at`, the first rule that stood in the
     way, what it read, and the smallest single changes with which it would have been sent, each of
-    them tried. From `--decisions`, or from the broker's decision topic where no log is named, the
-    same without what was read and what would have helped.
+    them tried. Where the definitions changed in the middle of the log, `--former` and `--activated`
+    say so: who had entered stays in the version of then.
+
+    From `--decisions`, or from the broker's decision topic where no log is named, the same without
+    what was read and what would have helped.
 
     For example:
 
@@ -74,18 +86,20 @@ def explain(
         json: Print one JSON document: an entry for each input, or the answers.
     """
     from journey_engine.run.definitions import load
+    from journey_engine.why.answer import answers as answers_of
 
     if content is None and at is not None:
-        raise Refused("--at goes with --content: which content should have been sent by then?")
+        raise Misused("--at goes with --content: which content should have been sent by then?")
     defined = load(definitions.topologies, definitions.schemas)
+    before = _before(source, definitions.schemas, content)
     if content is None:
         return _story(_seen(defined, source), customer, defined, json=json)
-    asked = _asked(defined, content)
-    by = _time(at)
+    asked = _asked(defined, before, content)
     if source.events:
-        answers = _from_log(defined, _seen(defined, source), customer, asked, by)
+        past = _past(defined, before, source, customer, at)
+        answers = answers_of(past, asked, defined.schemas)
     else:
-        answers = _from_records(defined, source.decisions, broker, customer, asked, by)
+        answers = _from_records(defined, source.decisions, broker, customer, asked, at)
     if json:
         print_json({"customer": customer, "content": content, "answers": answers})
     elif not answers:
@@ -95,21 +109,26 @@ def explain(
     return 0 if answers else 1
 
 
-def _asked(defined: "Defined", content: str) -> "list[Wanted]":
+def _before(source: Source, schemas: Path, content: str | None) -> "Before | None":
+    """The definitions of before, and until when they were in force."""
+    from journey_engine.run.definitions import load
+
+    if source.former is None and source.activated is None:
+        return None
+    if source.former is None or source.activated is None or content is None or not source.events:
+        raise Misused("--former and --activated go together, with --events and --content")
+    return load(source.former, schemas), source.activated
+
+
+def _asked(defined: "Defined", before: "Before | None", content: str) -> "list[Wanted]":
     from journey_engine.define.place import suggestion
     from journey_engine.why.question import names, wanted
 
-    asked = wanted(defined.plan, content)
+    asked = wanted(defined.plan, content, None if before is None else before[0].plan)
     if not asked:
         hint = suggestion(content, names(defined.plan))
         raise Refused(f"no journey sends the content {content!r}; {hint}")
     return asked
-
-
-def _time(written: str | None) -> int | None:
-    from journey_engine.decode.log import Place, milliseconds
-
-    return None if written is None else milliseconds(written, Place("--at", 1))
 
 
 def _seen(defined: "Defined", source: Source) -> "Iterator[Made]":
@@ -119,7 +138,7 @@ def _seen(defined: "Defined", source: Source) -> "Iterator[Made]":
     from journey_engine.why.past import Made
 
     if not source.events:
-        raise Refused("name the log with --events")
+        raise Misused("name the log with --events")
     plan, schemas, topics = defined.plan, defined.schemas, defined.topics
     made: list[Made] = []
 
@@ -136,16 +155,31 @@ def _seen(defined: "Defined", source: Source) -> "Iterator[Made]":
     yield from made
 
 
-def _from_log(
+def _past(
     defined: "Defined",
-    seen: "Iterator[Made]",
+    before: "Before | None",
+    source: Source,
     customer: str,
-    asked: "list[Wanted]",
     by: int | None,
-) -> "list[Answer]":
+) -> "World":
+    """What happened to the customer, each input as the definitions in force read it."""
+    from journey_engine.why.past import World
+
+    taken, end = _taken(_seen(defined, source), customer)
+    until = end if by is None else by
+    if before is None:
+        return World(defined.plan, taken, until)
+    former, activated = before
+    first, _ = _taken(_seen(former, source), customer)
+    read = [one for one in first if one.now < activated]
+    read += [one for one in taken if one.now >= activated]
+    return World(defined.plan, read, until, former=former.plan, activated=activated)
+
+
+def _taken(seen: "Iterator[Made]", customer: str) -> "tuple[list[Taken], int]":
+    """The inputs of the customer from outside, and when the log ends."""
     from journey_engine.decide.event import TimersDue
-    from journey_engine.why.answer import answers
-    from journey_engine.why.past import Taken, World
+    from journey_engine.why.past import Taken
 
     taken: list[Taken] = []
     end = 0
@@ -155,7 +189,7 @@ def _from_log(
         who = given.anonymous_id if given.customer_id is None else given.customer_id
         if who == customer and not isinstance(given, TimersDue):
             taken.append(Taken(given, now))
-    return answers(World(defined.plan, taken, end if by is None else by), asked, defined.schemas)
+    return taken, end
 
 
 def _from_records(
@@ -224,7 +258,7 @@ def _line(text: str) -> None:
 
 def _story(seen: "Iterator[Made]", customer: str, defined: "Defined", *, json: bool) -> int:
     from journey_engine.decide.explain import sentences
-    from journey_engine.encode.outgoing import iso_utc
+    from journey_engine.define.iso import iso_utc
 
     told: list[dict[str, Any]] = []
     for given, now, decision in seen:

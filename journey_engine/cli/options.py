@@ -43,10 +43,10 @@ class Broker:
     """Which broker to talk to; what is not said comes from the settings (`JOURNEY_*`)."""
 
     broker: str | None = None
-    """The broker as HOST:PORT; several with commas."""
+    """The broker as HOST:PORT, several with commas; else `JOURNEY_BROKERS`."""
 
     prefix: str | None = None
-    """What stands before every topic's name."""
+    """What stands before every topic's name; else `JOURNEY_TOPIC_PREFIX`."""
 
     config: Path | None = None
     """A settings file in YAML; the environment wins over it."""

@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from journey_engine.cli.console import out, print_json, progress
 from journey_engine.cli.options import HERE, Definitions, Log
 from journey_engine.cli.summary import document, show
+from journey_engine.cli.values import Time
 
 
 def replay(
@@ -16,7 +17,7 @@ def replay(
     *,
     definitions: Definitions = HERE,
     out_dir: Annotated[Path, Parameter(name="--out")] = Path("var/replay"),
-    until: str | None = None,
+    until: Time = None,
     processes: Annotated[int | None, Parameter(validator=Number(gte=1, lte=64))] = None,
     json: bool = False,
 ) -> int:
@@ -35,11 +36,9 @@ def replay(
         processes: How many share the partitions; one for each core where the log is large.
         json: Print the summary as one JSON document.
     """
-    from journey_engine.decode.log import Place, milliseconds
     from journey_engine.run import cores
 
-    end = None if until is None else milliseconds(until, Place("--until", 1))
-    job = cores.Job(definitions.topologies, definitions.schemas, log.events, log.map, end)
+    job = cores.Job(definitions.topologies, definitions.schemas, log.events, log.map, until)
     summary = cores.replay(
         job,
         out_dir,

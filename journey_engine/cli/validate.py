@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from journey_engine.cli.console import fail, out, print_json
 from journey_engine.cli.options import HERE
+from journey_engine.cli.values import Day
 from journey_engine.errors import DefinitionErrors
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from journey_engine.define.plan import Plan
     from journey_engine.errors import DefinitionError
     from journey_engine.run.definitions import Inspection, Selection
+
+
+_HEAD = "HEAD"
 
 
 class Finding(NamedTuple):
@@ -30,16 +34,17 @@ def validate(
     *paths: Path,
     schemas: Path = Path("schemas"),
     team: Annotated[str | None, Parameter(name="--as")] = None,
-    base: str = "HEAD",
-    today: str | None = None,
+    base: str | None = None,
+    today: Day = None,
     strict: bool = False,
     witness: bool = False,
     json: bool = False,
 ) -> int:
     """Check all definitions against the schemas; every error of every file at once.
 
-    The tests beside the journeys are read, too, once the definitions are sound. With `--as` it also
-    says which changes since the revision of `--base` are another team's to make.
+    The tests beside the journeys are read, too, once the definitions are sound. With `--base` it
+    also says which versions of journeys mean something else than in that git revision, with `--as`
+    which changes since then are another team's to make.
 
     Exit code 0: all good, 1: errors, 2: wrong usage. Warnings alone are good.
 
@@ -52,7 +57,7 @@ def validate(
             files in them: then what is wrong elsewhere is told only where they are sound.
         schemas: The folder of the Avro schemas.
         team: The team that made the changes.
-        base: The git revision that the changes are made to.
+        base: The git revision that the changes are made to; with `--as` alone, HEAD.
         today: The day (2027-03-01) past which a `review_by` is a warning; else the day that it is.
         strict: Take warnings for errors.
         witness: With each error of structure print the shortest events that show it, as a test.
@@ -62,14 +67,13 @@ def validate(
 
     found: list[Finding] = []
     plans: list[Plan] = []
-    day = _day(today)
+    day = today or dt.datetime.now(dt.UTC).date()
     for selection in select(paths or (HERE.topologies,)):
         inspection = inspect(selection.folder, schemas, today=day)
         findings = inspection.findings + _of_tests(selection.folder, inspection)
         if not any(not finding.warning for finding in findings) and inspection.plan is not None:
             plans.append(inspection.plan)
-        if team is not None:
-            findings += _crossings(selection, team, base)
+        findings += _since(selection, team, base)
         named = [finding for finding in findings if selection.names(finding.file)]
         show = _witnesses(selection.folder, inspection) if witness else _no_witness
         found += [Finding(finding, show(finding)) for finding in named or findings]
@@ -79,19 +83,6 @@ def validate(
     else:
         _tell(found, plans)
     return 1 if failed else 0
-
-
-def _day(written: str | None) -> dt.date:
-    from journey_engine.errors import DefinitionError
-
-    if written is None:
-        return dt.datetime.now(dt.UTC).date()
-    try:
-        return dt.date.fromisoformat(written)
-    except ValueError:
-        message = f"`{written}` is not a day"
-        error = DefinitionError("--today", 1, 1, "BAD_DATE", message, "write 2027-03-01")
-        raise DefinitionErrors([error]) from None
 
 
 def _no_witness(_: "DefinitionError") -> str | None:
@@ -129,12 +120,18 @@ def _of_tests(folder: Path, inspection: "Inspection") -> "list[DefinitionError]"
     return []
 
 
-def _crossings(selection: "Selection", team: str, base: str) -> "list[DefinitionError]":
+def _since(selection: "Selection", team: str | None, base: str | None) -> "list[DefinitionError]":
+    """What is wrong with the changes since a revision, where one was asked about."""
     from journey_engine.define.ownership import crossings
+    from journey_engine.define.versions import rewritten
     from journey_engine.run.definitions import owned_texts
     from journey_engine.run.revisions import texts_at
 
-    return crossings(texts_at(selection.folder, base), owned_texts(selection.folder), team)
+    if team is None and base is None:
+        return []
+    before, after = texts_at(selection.folder, base or _HEAD), owned_texts(selection.folder)
+    found = rewritten(before, after) if base is not None else []
+    return found if team is None else found + crossings(before, after, team)
 
 
 def _document(found: "list[Finding]", plans: "list[Plan]", *, ok: bool) -> dict[str, object]:

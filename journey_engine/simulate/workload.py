@@ -10,12 +10,13 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import fastavro
 
 from journey_engine.decode.frame import frame
+from journey_engine.define.iso import iso_utc
 from journey_engine.schemas import Schemas
 from journey_engine.simulate.chance import Chance
 from journey_engine.simulate.shop import DAY, HOUR, MINUTE, SECOND, START, Happening, Shopper
@@ -47,7 +48,7 @@ def shop_log(schemas: Schemas, seed: int = 1, shoppers: int = SHOPPERS) -> list[
         lines.append((recorded, len(lines), line))
         if chance.happens(REPEATED):
             again = recorded + chance.often_small(SECOND, 2 * HOUR)
-            lines.append((again, len(lines), {**line, "recorded_at": _iso(again)}))
+            lines.append((again, len(lines), {**line, "recorded_at": iso_utc(again)}))
         if breakage.happens(BROKEN) and not happening.backfill:
             at = recorded + breakage.between(0, MINUTE)
             broken = breakage.pick(_BREAKAGES)(schemas, line, at)
@@ -93,8 +94,8 @@ def _reported(number: int, happening: Happening, chance: Chance) -> tuple[Line, 
         "event_id": f"e{number:06}",
         "customer_id": happening.customer_id,
         "anonymous_id": happening.anonymous_id,
-        "occurred_at": _iso(happening.at),
-        "recorded_at": _iso(recorded),
+        "occurred_at": iso_utc(happening.at),
+        "recorded_at": iso_utc(recorded),
         "channel": happening.channel,
         "source": f"shop-{happening.channel}",
         "session_id": happening.session_id,
@@ -153,11 +154,11 @@ def _of_nobody(schemas: Schemas, line: Line, at: int) -> Line:
 
 
 def _conflicting(_: Schemas, line: Line, at: int) -> Line:
-    return {**line, "session_id": "another", "recorded_at": _iso(at)}
+    return {**line, "session_id": "another", "recorded_at": iso_utc(at)}
 
 
 def _from_the_future(schemas: Schemas, line: Line, at: int) -> Line:
-    ahead = {**line, "occurred_at": _iso(at + 2 * DAY)}
+    ahead = {**line, "occurred_at": iso_utc(at + 2 * DAY)}
     return _raw(line, at, _framed(schemas, ahead))
 
 
@@ -181,7 +182,7 @@ def _raw(line: Line, at: int, value: bytes) -> Line:
         "raw": base64.b64encode(value).decode(),
         "key": line.get("customer_id") or line.get("anonymous_id"),
         "channel": line["channel"],
-        "recorded_at": _iso(at),
+        "recorded_at": iso_utc(at),
     }
 
 
@@ -197,8 +198,3 @@ def _framed(schemas: Schemas, line: Line) -> bytes:
 
 def _known(body: Mapping[str, object], fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in body.items() if name in fields}
-
-
-def _iso(at: int) -> str:
-    text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

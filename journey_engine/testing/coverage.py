@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from journey_engine.decide.decision import Decision, Transition
+from journey_engine.decide.decision import Transition
 from journey_engine.decide.scope import Answer
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.calendar_plan import PAST, IfPast
 from journey_engine.define.junction_plan import Arm, Branch, ways
 from journey_engine.define.plan import JourneyPlan, Plan, StagePlan, TransitionPlan, Trigger

@@ -1,13 +1,14 @@
 """What happened in a run, as facts that an expectation can be held against."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from journey_engine.decide.decision import Command, Decision, SendDecision, Transition
+from journey_engine.decide.decision import Command, SendDecision, Transition
 from journey_engine.decide.event import Event
 from journey_engine.decide.message import Input
 from journey_engine.decide.state import Instance
+from journey_engine.decide.verdict import Decision
+from journey_engine.define.iso import iso_utc
 from journey_engine.errors import CandidateOutcome, EntryOutcome, InputOutcome
 from journey_engine.testing.cases import ANY, Fact
 from journey_engine.testing.words import AFTERWARDS, KIND_OF, SUBJECTS
@@ -61,10 +62,14 @@ def sentence(kind: str, facts: Mapping[str, Fact]) -> str:
 
 
 def moment(at: int) -> str:
-    """A time in UTC, to the second where nothing finer is there."""
-    precision = "milliseconds" if at % 1000 else "seconds"
-    text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec=precision)
-    return text.replace("+00:00", "Z")
+    """A time in UTC, to the second where nothing finer is there; as the number it is where no
+    calendar has it.
+    """
+    try:
+        text = iso_utc(at)
+    except OverflowError:
+        return str(at)
+    return text if at % 1000 else text.replace(".000Z", "Z")
 
 
 _CONTENTS = {"routes": "target", "syncs": "audience"}

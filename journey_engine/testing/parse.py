@@ -18,6 +18,8 @@ from journey_engine.testing.cases import ANY, Expectation, Fact, Given, TestCase
 from journey_engine.testing.words import KINDS, NEVER, SUBJECTS, TIMES, WORDS, names
 
 SUFFIX: Final = ".test.yaml"
+STEP_AT_MAX: Final = 221_845_392_000_000
+"""The latest time of a step, the year 9000: every wait after it ends before the year 9999."""
 _STEP: Final = ("at", "after", "visitor", "customer")
 _ENGINES_OWN: Final = frozenset({"customer_id", "anonymous_id", "occurred_at"})
 """Fields that a step cannot set: the customer is the test's, the time that of the step."""
@@ -151,10 +153,10 @@ class _Parser:
 
     def _step_time(self, node: Node, parts: Mapping[str, Node], before: int | None) -> int:
         if "at" in parts and "after" not in parts:
-            return self._time(parts["at"])
+            return self._bounded(node, self._time(parts["at"]))
         if "after" in parts and "at" not in parts and before is not None:
             try:
-                return before + parse_duration(parts["after"].value)
+                return self._bounded(node, before + parse_duration(parts["after"].value))
             except PydanticCustomError as error:
                 wrong, _, hint = error.message().partition(": ")
                 self._error(parts["after"], "TEST_TIME", wrong, hint)
@@ -248,6 +250,13 @@ class _Parser:
             self._error(node, "TEST_TIME", "not a time with an offset", hint)
             return 0
         return round(time.timestamp() * 1000)
+
+    def _bounded(self, node: Node, time: int) -> int:
+        """A time that leaves room for every wait after it."""
+        if 0 <= time <= STEP_AT_MAX:
+            return time
+        self._error(node, "TEST_TIME", "before 1970 or after 9000", "take a time in between")
+        return 0
 
     def _items(self, node: Node | None, name: str) -> list[Node]:
         if node is not None and not isinstance(node.value, list):

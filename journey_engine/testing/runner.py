@@ -7,14 +7,16 @@ if all of them lay on one partition.
 import copy
 import zlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from journey_engine.decide.accounts import plan_of
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Command, Decision
+from journey_engine.decide.decision import Command
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, Origin, state_key
+from journey_engine.decide.event import Event, Origin
+from journey_engine.decide.keys import state_key
 from journey_engine.decide.message import CHANNEL, Input, Message, timers_of
 from journey_engine.decide.room import decide_room
 from journey_engine.decide.room_state import EMPTY_CHANNEL, ChannelState
@@ -24,6 +26,9 @@ from journey_engine.define.identity import LINKED
 from journey_engine.define.plan import Plan
 from journey_engine.testing.cases import Given, TestCase, TestStep
 from journey_engine.testing.happenings import Happening, of_decision, of_instance
+
+if TYPE_CHECKING:
+    from journey_engine.decide.verdict import Decision
 
 CUSTOMER = "customer"
 KEY = state_key(CUSTOMER, None)

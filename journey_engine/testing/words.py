@@ -103,7 +103,8 @@ _OUTCOMES: Final[Mapping[str, frozenset[str]]] = {
     "suppressed": frozenset(CandidateOutcome) - _ON_THE_WAY - AFTERWARDS,
     "answered": AFTERWARDS,
     "refused": frozenset(EntryOutcome) - {EntryOutcome.ENTERED, EntryOutcome.GUARD_FALSE},
-    "inputs": frozenset(InputOutcome) - {InputOutcome.APPLIED} | {DeadLetterCode.CONFLICT},
+    "inputs": frozenset(InputOutcome) - {InputOutcome.APPLIED}
+    | {DeadLetterCode.CONFLICT, DeadLetterCode.FUTURE},
 }
 
 

@@ -102,7 +102,8 @@ def _of_decision(world: World, last: Told) -> Answer:
     send = last.send
     word = send.cause.value if send.cause is not None else send.outcome.value
     steps = [s for s in last.made.decision.trace if (s.journey, s.key) == (send.journey, send.key)]
-    journey = world.plan.by_name[send.journey]
+    plan = world.plan_at(last.made.now)
+    journey = plan.run_by(send.journey, send.version) or plan.by_name[send.journey]
     return Answer(
         action=send.send_id,
         journey=send.journey,
@@ -146,14 +147,20 @@ def _of_nothing(world: World, made: Sequence[Made], one: Wanted) -> Answer:
     return Answer(
         action=one.action.id,
         journey=one.journey.name,
-        version=one.journey.version,
+        version=_version(made, one.journey),
         at=time_of(world.until),
         outcome=NOT_ASKED,
         rule=RULES[NOT_ASKED],
         why=why,
-        plan=world.plan.hash,
+        plan=world.plan_at(world.until).hash,
         inputs=inputs,
     )
+
+
+def _version(made: Sequence[Made], journey: JourneyPlan) -> int:
+    """The version that the customer is in, else the one asked about."""
+    live = made[-1].decision.state.instances if made else []
+    return next((one.version for one in live if one.journey == journey.name), journey.version)
 
 
 def _standing(made: Sequence[Made], journey: JourneyPlan) -> tuple[str, dict[str, str]]:

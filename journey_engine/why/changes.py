@@ -11,7 +11,7 @@ from journey_engine.decide.event import Event, Origin
 from journey_engine.decide.explain import shown, time_of
 from journey_engine.decide.state import CustomerState, Written
 from journey_engine.define.expression import Value
-from journey_engine.define.plan import JourneyPlan
+from journey_engine.define.plan import JourneyPlan, Plan
 from journey_engine.define.solutions import solutions
 from journey_engine.schemas import Schemas
 from journey_engine.testing.moves import Fields, Moves, guards_of
@@ -83,8 +83,8 @@ class Changes:
     def _guessed(self) -> Iterator[Change]:
         """From small to large."""
         yield from self._known()
-        for kind, told, plan in looser(self._world.plan):
-            yield Change(kind, told, replace(self._world, plan=plan))
+        for kind, told, plan in looser(self._plan()):
+            yield Change(kind, told, self._world.under(plan, self._at()))
         yield from self._fields()
         yield from self._sooner()
         yield from self._less()
@@ -95,6 +95,10 @@ class Changes:
 
     def _at(self) -> int:
         return self._world.until if self._refused is None else self._refused.made.now
+
+    def _plan(self) -> Plan:
+        """The one in force when it was decided."""
+        return self._world.plan_at(self._at())
 
     def _known(self) -> Iterator[Change]:
         """Had something else been known of the customer when it was decided."""
@@ -107,7 +111,7 @@ class Changes:
                 yield self._patched("reach", f"with an address on {channel}", _reaches(channel))
         for journey in self._journeys():
             for name, value in _wanted(journey, "customer"):
-                if name in self._world.plan.trait_valid:
+                if name in self._plan().trait_valid:
                     told = f"with the trait {name} = {shown(value)}"
                     yield self._patched("trait", told, _knows(name, value))
 
@@ -126,7 +130,7 @@ class Changes:
 
     def _fields(self) -> Iterator[Change]:
         """Had one field of one event been at the boundary of a guard."""
-        moves = [Moves(self._world.plan, self._schemas, each) for each in self._journeys()]
+        moves = [Moves(self._plan(), self._schemas, each) for each in self._journeys()]
         for place, each, event in self._events():
             variants = [v for move in moves for v in move.by_type.get(event.type, ())]
             tried: list[tuple[str, Value]] = []
@@ -165,7 +169,7 @@ class Changes:
         if not self._made:
             return
         for journey in self._journeys():
-            moves = Moves(self._world.plan, self._schemas, journey)
+            moves = Moves(self._plan(), self._schemas, journey)
             for at in self._times(journey):
                 for event_type, variants in moves.by_type.items():
                     for variant in variants:

@@ -5,15 +5,15 @@ may move them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.due import next_due
 from journey_engine.decide.event import TimersDue
 from journey_engine.decide.message import Input
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
 
 
@@ -39,7 +39,7 @@ Patch = Callable[[CustomerState, int], CustomerState]
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
     """All that a customer's decisions follow from, up to a time. `patch` is applied once, before
-    the first decision at `patched_at` or later.
+    the first decision at `patched_at` or later. `former` was in force before `activated` (rule V2).
     """
 
     plan: Plan
@@ -47,6 +47,18 @@ class World:
     until: int
     patch: Patch | None = None
     patched_at: int = 0
+    former: Plan | None = None
+    activated: int = 0
+
+    def plan_at(self, at: int) -> Plan:
+        """The plan that was in force."""
+        return self.plan if self.former is None or at >= self.activated else self.former
+
+    def under(self, plan: Plan, at: int) -> "World":
+        """The world with another plan in the place of the one in force at that time."""
+        if self.plan_at(at) is self.plan:
+            return replace(self, plan=plan)
+        return replace(self, former=plan)
 
 
 def decided(world: World) -> list[Made]:
@@ -81,6 +93,6 @@ class _Run:
         patch = self.world.patch
         if patch is not None and not self.patched and self.clock >= self.world.patched_at:
             self.state, self.patched = patch(self.state, self.clock), True
-        decision = decide(self.world.plan, self.state, given, self.clock)
+        decision = decide(self.world.plan_at(self.clock), self.state, given, self.clock)
         self.made.append(Made(given, self.clock, decision))
         self.state = decision.state

@@ -24,20 +24,29 @@ class Told(NamedTuple):
     made: Made
 
 
-def wanted(plan: Plan, name: str) -> list[Wanted]:
-    """The actions that a content or an id names, in the order of the journeys."""
-    return [
-        Wanted(journey, action)
-        for journey in plan.journeys
-        for action in every_action(journey)
-        if name in (action.content, action.id)
-    ]
+def wanted(plan: Plan, name: str, former: Plan | None = None) -> list[Wanted]:
+    """The actions that a content or an id names, in the order of the journeys; of versions that are
+    kept, and of the plan in force before, those that no newer one has.
+    """
+    found: dict[tuple[str, str], Wanted] = {}
+    before = [] if former is None else _versions(former)
+    for journey in [*_versions(plan), *before]:
+        for action in every_action(journey):
+            if name in (action.content, action.id):
+                found.setdefault((journey.name, action.id), Wanted(journey, action))
+    return list(found.values())
 
 
 def names(plan: Plan) -> set[str]:
     """All that can be asked about."""
-    actions = [action for journey in plan.journeys for action in every_action(journey)]
+    actions = [action for journey in _versions(plan) for action in every_action(journey)]
     return {name for action in actions for name in (action.content, action.id)}
+
+
+def _versions(plan: Plan) -> list[JourneyPlan]:
+    """Those that are entered, then the kept ones, the newest first."""
+    kept = [journey for journey in plan.kept.values() if not journey.of_account]
+    return [*plan.journeys, *sorted(kept, key=lambda one: (one.name, -one.version))]
 
 
 def told(made: Sequence[Made], asked: Sequence[Wanted]) -> Iterator[Told]:

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import cyclopts
 import pytest
 
 from journey_engine.cli.app import main
@@ -20,6 +21,17 @@ class Said(NamedTuple):
 
 
 Engine = Callable[..., Said]
+
+
+def commands(of: cyclopts.App, before: str = "") -> Iterator[tuple[str, cyclopts.App]]:
+    """Every command that does something, by the words that call it."""
+    for name in of:
+        if not name.startswith("-"):
+            below = of[name]
+            if below.default_command is None:
+                yield from commands(below, f"{name} ")
+            else:
+                yield before + name, below
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def test_a_team_changes_what_is_its_own(engine: Engine, topologies: Path) -> Non
 
 def test_what_is_anothers_is_told(engine: Engine, topologies: Path) -> None:
     change(topologies, CART, "after: 4h", "after: 5h")
+    change(topologies, CART, "version: 1", "version: 2")
     change(topologies, Path("customer.yaml"), "within: 7d", "within: 8d")
     said = engine("validate", topologies, "--as", "retention-team", "--base", "HEAD", "--json")
     found = json.loads(said.out)["errors"]
@@ -51,9 +52,35 @@ def test_what_is_anothers_is_told(engine: Engine, topologies: Path) -> None:
     assert [(Path(each["file"]).name, each["code"]) for each in found] == [
         ("customer.yaml", "NOT_OWNER"),
         ("cart-rescue.yaml", "NOT_OWNER"),
+        ("cart-rescue.yaml", "NOT_OWNER"),
     ]
-    assert found[1]["path"] == "stages.waiting.transitions.0.after"
+    assert [each["path"] for each in found[1:]] == ["version", "stages.waiting.transitions.0.after"]
     assert all(each["line"] > 1 and each["hint"] for each in found)
+
+
+def test_a_version_that_means_something_else_than_before_is_told(
+    engine: Engine, topologies: Path
+) -> None:
+    asked = ("validate", topologies, "--base", "HEAD")
+    change(topologies, CART, "version: 1", "# said otherwise\nversion: 1")
+    assert engine(*asked).code == 0
+    change(topologies, CART, "after: 4h", "after: 5h")
+    assert engine("validate", topologies).code == 0
+    said = engine(*asked, "--json")
+    (error,) = json.loads(said.out)["errors"]
+    assert (said.code, error["code"], error["path"]) == (1, "VERSION_CONTENT", "version")
+    assert "cart-rescue@1.yaml" in error["hint"]
+    change(topologies, CART, "version: 1", "version: 2")
+    assert engine(*asked).code == 0
+    text = (topologies / CART).read_text()
+    former = text.replace("version: 2", "version: 1").replace("after: 5h", "after: 6h")
+    (topologies / JOURNEYS / "cart-rescue@1.yaml").write_text(former)
+    said = engine(*asked)
+    assert (said.code, "cart-rescue@1.yaml" in said.err, "VERSION_CONTENT" in said.err) == (
+        1,
+        True,
+        True,
+    )
 
 
 def test_what_others_did_since_is_nobodys_change_here(engine: Engine, topologies: Path) -> None:
@@ -105,12 +132,6 @@ def test_a_review_that_is_overdue_is_a_warning(engine: Engine) -> None:
     assert told["ok"] is True
     assert {each["code"] for each in told["warnings"]} == {"REVIEW_OVERDUE"}
     assert told["errors"] == []
-
-
-def test_a_day_that_is_none_is_told(engine: Engine) -> None:
-    said = engine("validate", "--today", "tomorrow")
-    assert said.code == 1
-    assert "tomorrow" in said.err
 
 
 def test_a_finding_of_the_lint_comes_with_a_test_that_shows_it(

@@ -2,23 +2,10 @@ import shlex
 
 import pytest
 
-from tests.cli.conftest import Engine
+from journey_engine.cli.app import app
+from tests.cli.conftest import Engine, commands
 
-COMMANDS = [
-    "demo",
-    "worker",
-    "publish",
-    "tail",
-    "repartition",
-    "topics create",
-    "topics check",
-    "validate",
-    "test",
-    "diagram",
-    "experiments allocate",
-    "explain",
-    "replay",
-]
+COMMANDS = sorted(words for words, _ in commands(app))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

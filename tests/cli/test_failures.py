@@ -1,0 +1,117 @@
+"""How commands fail: with `--json` as a document, always with the same exit codes."""
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from journey_engine.cli.app import app
+from tests.cli.conftest import Engine, commands
+
+NOBODY = ("--broker", "127.0.0.1:1")
+BROKEN = ("--topologies", "{folder}")
+NO_SCHEMAS = ("--schemas", "{folder}/none")
+LOG = ("--events", "{folder}/log.jsonl")
+BY_COMMAND = {
+    "demo": (*BROKEN, *NOBODY),
+    "validate": ("{folder}",),
+    "test": ("{folder}",),
+    "experiments allocate": BROKEN,
+    "replay": (*LOG, *BROKEN),
+    "explain": (*LOG, *BROKEN, "--customer", "anna"),
+    "publish": (*LOG, *BROKEN, *NOBODY),
+    "tail": ("commands.email.v1", *BROKEN, *NOBODY),
+    "repartition": ("--to=4", "--from-app=a", "--to-app=b", *BROKEN, *NOBODY),
+    "topics create": (*BROKEN, *NOBODY),
+    "deadletters list": (*BROKEN, *NOBODY),
+    "deadletters show": ("3@17", *BROKEN, *NOBODY),
+    "deadletters replay": ("--all", *BROKEN, *NOBODY),
+    "lag": (*BROKEN, *NOBODY),
+    "state get": ("c-17", *BROKEN, *NOBODY),
+    "erase": ("c-17", *BROKEN, *NOBODY),
+    "definitions publish": (*BROKEN, *NOBODY),
+    "definitions list": (*NO_SCHEMAS, *NOBODY),
+}
+"""Each command with `--json`, on definitions that are wrong."""
+KEYS = {"file", "line", "column", "code", "message", "hint", "path", "warning"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "journeys").mkdir()
+    (tmp_path / "topics.yaml").write_text("partitions: [4\n")
+    (tmp_path / "journeys" / "cart.yaml").write_text("journey: cart\nsteps: []\n")
+    (tmp_path / "log.jsonl").write_text("")
+    return tmp_path
+
+
+def test_every_command_with_json_is_looked_at() -> None:
+    said = {
+        words
+        for words, command in commands(app)
+        if command.default_command
+        and "json" in inspect.signature(command.default_command).parameters
+    }
+    assert said == set(BY_COMMAND)
+
+
+@pytest.mark.parametrize("command", BY_COMMAND)
+def test_definition_errors_are_a_document(engine: Engine, folder: Path, command: str) -> None:
+    words = [word.format(folder=folder) for word in BY_COMMAND[command]]
+    said = engine(*command.split(), *words, "--json")
+    assert (said.code, said.err) == (1, "")
+    document = json.loads(said.out)
+    assert document.get("ok") is False
+    for error in document["errors"]:
+        assert error.keys() >= KEYS - {"warning"}
+        assert error["line"] >= 1
+        assert error["column"] >= 1
+        assert error["code"]
+        assert error["message"]
+
+
+def test_what_is_in_no_file_is_a_document_too(engine: Engine, folder: Path) -> None:
+    said = engine("topics", "create", *NOBODY, "--json")
+    (error,) = json.loads(said.out)["errors"]
+    assert (said.code, error["code"]) == (1, "REFUSED")
+    assert "127.0.0.1:1" in error["message"]
+    missing = folder / "none.jsonl"
+    said = engine("replay", "--events", missing, "--out", folder / "out", "--json")
+    (error,) = json.loads(said.out)["errors"]
+    assert (said.code, said.err, error["code"]) == (1, "", "REFUSED")
+    assert str(missing) in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["validate", "--today", "tomorrow"], "tomorrow"),
+        (["replay", "--events", "x", "--until", "tomorrow"], "tomorrow"),
+        (["explain", "--customer", "a", "--content", "b", "--at", "2026-03-01"], "2026-03-01"),
+        (
+            ["explain", "--customer", "a", "--at", "2026-03-01T00:00:00Z"],
+            "--at goes with --content",
+        ),
+        (["explain", "--customer", "a"], "--events"),
+        (["journeys", "resume", "cart-rescue", "--over", "2 hours"], "2 hours"),
+        (["test", "--min-coverage", "101"], "101"),
+        (["worker", "--processes", "0"], "processes"),
+        (["journeys", "pause"], "journey"),
+        (["definitions", "activate"], "plan"),
+        (["deadletters", "replay"], "--code"),
+        (["explain", "--customer", "a", "--former", "topologies"], "--activated"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2_and_says_so(engine: Engine, words: list[str], says: str) -> None:
+    said = engine(*words)
+    assert (said.code, said.out) == (2, "")
+    assert says.lower() in said.err.lower()
+
+
+@pytest.mark.parametrize("order", ["pause", "resume", "stop", "close"])
+def test_an_order_about_no_journey_is_refused(engine: Engine, order: str) -> None:
+    said = engine("journeys", order, "cart-rescu", *NOBODY)
+    assert said.code == 1
+    assert "did you mean `cart-rescue`?" in said.err
