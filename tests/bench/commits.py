@@ -8,40 +8,23 @@ the worker's share of a core, its sockets. The last line is JSON.
 import argparse
 import asyncio
 import json
-import shutil
-import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
-from journey_engine.decode.log import route
 from journey_engine.decode.record import Record
-from journey_engine.run.brokers import KafkaBroker, free_port
-from journey_engine.run.definitions import load_schemas, load_topics
+from journey_engine.run.brokers import free_port
 from journey_engine.run.producers import Output
 from journey_engine.run.publisher import publish
-from journey_engine.run.settings import Settings, load
-from journey_engine.run.topics import create_topics
-from tests.bench.__main__ import (
-    EVENTS_OF_A_CUSTOMER,
-    HERE,
-    PARTITIONS,
-    ROOT,
-    TOPIC,
-    WARM_UP,
-    account,
-    spawn,
-)
-from tests.bench.job import CHANNEL, shop
-
-if TYPE_CHECKING:
-    import subprocess
+from tests.bench.contestants import CONTESTANTS, Engine
+from tests.bench.job import Shop
+from tests.bench.measuring import Broker, log_of, measure
+from tests.bench.site import ending
 
 COUNTS = (1, 8, 32)
 STEADY_S = 15.0
@@ -61,93 +44,17 @@ class Steady(NamedTuple):
     sockets: int
 
 
-class Place(NamedTuple):
-    """One run's broker, folder, app and topologies of its own."""
-
-    broker: str
-    folder: Path
-    app: str
-    partitions: int
-
-    @property
-    def topologies(self) -> Path:
-        return self.folder / "topologies"
-
-    def prepare(self) -> None:
-        shutil.copytree(HERE / "topologies", self.topologies)
-        declared = self.topologies / "topics.yaml"
-        text = declared.read_text(encoding="utf-8")
-        wanted = text.replace(f"partitions: {PARTITIONS}", f"partitions: {self.partitions}")
-        declared.write_text(wanted, encoding="utf-8")
-
-    def start(self, port: int, **settings: str) -> "subprocess.Popen[bytes]":
-        environment = {
-            "JOURNEY_APP_ID": self.app,
-            "JOURNEY_BROKERS": self.broker,
-            "JOURNEY_TOPIC_PREFIX": f"{self.app}.",
-            "JOURNEY_TOPOLOGIES": str(self.topologies),
-            "JOURNEY_SCHEMAS": str(ROOT / "schemas"),
-            "JOURNEY_DATA_DIR": str(self.folder),
-            "JOURNEY_STORE": "disk",
-            "JOURNEY_WEB_PORT": str(port),
-            "JOURNEY_LOG_LEVEL": "warning",
-            **settings,
-        }
-        return spawn(["-m", "journey_engine", "worker"], environment, self.folder / "log")
-
-    @property
-    def settings(self) -> Settings:
-        """Of the app and its prefix."""
-        return load(brokers=self.broker, app_id=self.app, topic_prefix=f"{self.app}.")
-
-    async def records(self, events: int) -> Sequence[Record]:
-        """Make the topics; the events, routed."""
-        schemas, topics = load_schemas(ROOT / "schemas"), load_topics(self.topologies, self.app)
-        await create_topics(self.settings, topics)
-        lines = shop(events, events // EVENTS_OF_A_CUSTOMER, schemas)
-        return list(route(lines, schemas, {CHANNEL: TOPIC}, topics.partitions, marks=False))
-
-
-async def backlog(broker: str, guarantee: str, events: int) -> tuple[float, float]:
-    """Events for a CPU-second and for a second, over a backlog."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(broker, Path(folder), f"b{time.time_ns()}", PARTITIONS)
-        place.prepare()
-        records = await place.records(events)
-        output = Output(load(brokers=broker))
-        await output.start()
-        await publish(output, records, prefix=f"{place.app}.")
-        await output.stop()
-        process = place.start(free_port(), JOURNEY_GUARANTEE=guarantee)
-        try:
-            run = await account(
-                process,
-                broker,
-                int(events * WARM_UP),
-                events,
-                place.settings.group,
-                f"{place.app}.{TOPIC}",
-            )
-        finally:
-            process.terminate()
-            process.wait(30)
-    return run.events / run.cpu_s, run.events / run.wall_s
-
-
-async def steady(broker: str, partitions: int) -> Steady:
+async def steady(broker: Broker, partitions: int) -> Steady:
     """A trickle to every partition."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(broker, Path(folder), f"s{time.time_ns()}", partitions)
-        place.prepare()
-        records = await place.records(int(RATE * STEADY_S * 1.4))
-        port = free_port()
-        process = place.start(port, JOURNEY_GUARANTEE="exactly_once")
-        output = Output(load(brokers=broker))
-        await output.start()
-        try:
+    events = int(RATE * STEADY_S * 1.4)
+    records = list(log_of(Shop(events // 50, events, partitions)).records())
+    engine = Engine("steady", "exactly_once", web_port=(port := free_port()))
+    async with broker.site(engine, partitions) as site, site.output() as output:
+        process = engine.start(site)
+        with ending(process):
             await asyncio.to_thread(_ready, port)
             chunk = int(RATE * BURST_S)
-            sending = asyncio.create_task(_trickle(output, records, chunk, place.app))
+            sending = asyncio.create_task(_trickle(output, records, chunk, site.prefix))
             await asyncio.sleep(STEADY_S * 0.2)
             watched = psutil.Process(process.pid)
             before, cpu, begun = _commits(port), watched.cpu_times(), time.monotonic()
@@ -155,10 +62,6 @@ async def steady(broker: str, partitions: int) -> Steady:
             after, spent, seconds = _commits(port), watched.cpu_times(), time.monotonic() - begun
             sockets = len(watched.net_connections(kind="tcp"))
             sending.cancel()
-        finally:
-            process.terminate()
-            process.wait(30)
-            await output.stop()
     done = {bound: count - before[bound] for bound, count in after.items()}
     total = done[float("inf")]
     p99 = min(bound for bound, count in done.items() if count >= 0.99 * total)
@@ -166,10 +69,10 @@ async def steady(broker: str, partitions: int) -> Steady:
     return Steady(partitions, total / seconds, p99 * 1000, cpu_s / seconds, sockets)
 
 
-async def _trickle(output: Output, records: Sequence[Record], chunk: int, app: str) -> None:
+async def _trickle(output: Output, records: Sequence[Record], chunk: int, prefix: str) -> None:
     begun = time.monotonic()
     for first in range(0, len(records), chunk):
-        await publish(output, records[first : first + chunk], prefix=f"{app}.", keep_times=False)
+        await publish(output, records[first : first + chunk], prefix=prefix, keep_times=False)
         await asyncio.sleep(max(0.0, begun + (first / chunk + 1) * BURST_S - time.monotonic()))
 
 
@@ -201,26 +104,31 @@ def _ready(port: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-commits", description=__doc__)
+    parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     console = Console(highlight=False)
     ratios: list[float] = []
     runs: list[Steady] = []
-    with tempfile.TemporaryDirectory() as data, KafkaBroker(Path(data)) as kafka:
+    broker = Broker()
+    try:
         for number in range(1, chosen.rounds + 1):
-            cpu, wall = {}, {}
-            for guarantee in ("at_least_once", "exactly_once"):
-                measured = asyncio.run(backlog(kafka.address, guarantee, chosen.events))
-                cpu[guarantee], wall[guarantee] = measured
+            wall = {}
+            for name in ("engine_alo", "engine_eos"):
+                shop = Shop(chosen.customers, chosen.events)
+                run = asyncio.run(measure(CONTESTANTS[name](), broker, shop))
+                wall[name] = run.per_second
                 console.print(
-                    f"round {number}, {guarantee}: {measured[0]:,.0f} events for a CPU-second, "
-                    f"{measured[1]:,.0f} a second"
+                    f"round {number}, {name}: {run.per_cpu_second:,.0f} events for a CPU-second, "
+                    f"{run.per_second:,.0f} a second"
                 )
-            ratios.append(wall["exactly_once"] / wall["at_least_once"])
+            ratios.append(wall["engine_eos"] / wall["engine_alo"])
         for count in COUNTS:
-            runs.append(asyncio.run(steady(kafka.address, count)))
+            runs.append(asyncio.run(steady(broker, count)))
             console.print(runs[-1])
+    finally:
+        broker.stop()
     ratio = sorted(ratios)[len(ratios) // 2]
     line = {"exactly_once_share": round(ratio, 2), "steady": [run._asdict() for run in runs]}
     print(json.dumps(line))  # noqa: T201 - machines read the last line

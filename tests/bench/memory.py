@@ -30,11 +30,10 @@ from journey_engine.run.stores import Stores
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
-from tests.bench.job import CHANNEL, event
+from tests.bench.job import CHANNEL, START_MS, TOPIC, event
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TOPIC = f"interactions.{CHANNEL}.v1"
 BATCH = 5_000
 TELLS = 20
 """Lines of the table."""
@@ -57,7 +56,7 @@ def growing(customers: int, schemas: Schemas) -> Iterator[LogLine]:
             yield event(
                 schemas,
                 number,
-                GAP_MS,
+                START_MS + number * GAP_MS,
                 type=kind,
                 event_id=f"e{number}-{kind}",
                 customer_id=f"customer-{customer:09d}",
