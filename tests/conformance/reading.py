@@ -1,18 +1,19 @@
 """The cases: read from their files, what they leave out filled in from `base.yaml`."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from journey_engine.define.loader import Node, parse_yaml
+from tests.conformance.releases import COMPANY, Document, documents, files_of, merged, release
+from tests.conformance.steps import Beyond, apart
 
 HERE = Path(__file__).parent
-Document = dict[str, Any]
-COMPANY = ("lifecycle", "customer", "policies", "channels")
-OWN = {"id", "why", "journey", "journeys", "experiments", "refuses", *COMPANY}
+OWN = {
+    *("id", "why", "journey", "journeys", "experiments", "releases"),
+    *("refuses", "shown_by", "quarantines"),
+    *COMPANY,
+}
 """What a case says beside what any test says (`given steps then never`)."""
 
 
@@ -24,17 +25,23 @@ class Case:
     file: str
     line: int
     documents: Mapping[str, Document]
+    releases: Mapping[str, Mapping[str, Document]]
+    """The definitions that take the place of `documents` later, by name."""
     refuses: tuple[str, ...]
     """The codes of the errors with which its definitions must be refused."""
+    shown_by: tuple[str, ...] | None
+    """The events, and lengths of time, by which the lint shows what it refuses."""
+    quarantines: tuple[str, ...]
+    """The journeys that a worker leaves out."""
     test: Node
     """What is left for the parser of tests."""
+    beyond: Beyond
+    """What its steps say that no test says."""
 
     @property
     def files(self) -> dict[str, str]:
-        """The definitions as the compiler takes them: JSON is YAML."""
-        return {
-            f"topologies/{name}.yaml": json.dumps(text) for name, text in self.documents.items()
-        }
+        """The definitions as the compiler takes them."""
+        return files_of(self.documents)
 
     @property
     def journeys(self) -> list[Document]:
@@ -67,78 +74,33 @@ def _case(file: str, node: Node, shared: Mapping[str, Node]) -> Case:
     if "journeys" in own:
         written.pop("journey", None)
     rest = {**{n: c for n, c in shared.items() if n not in OWN}, **own}
-    test: dict[str | int, Node] = {name: child for name, child in rest.items() if name not in OWN}
     named = replace(node.children["id"], value=str(written["id"]))
+    test: dict[str | int, Node] = {name: child for name, child in rest.items() if name not in OWN}
+    test["steps"], beyond = apart(rest["steps"]) if "steps" in rest else (node, {})
+    if "steps" not in rest:
+        del test["steps"]
+    first = documents(written)
     return Case(
         id=str(written["id"]),
         file=file,
         line=node.line,
-        documents=_documents(written),
+        documents=first,
+        releases=_releases(written, first),
         refuses=tuple(written.get("refuses") or ()),
+        shown_by=tuple(written["shown_by"]) if "shown_by" in written else None,
+        quarantines=tuple(written.get("quarantines") or ()),
         test=replace(node, children={**test, "name": named}),
+        beyond=beyond,
     )
+
+
+def _releases(written: Document, first: dict[str, Document]) -> dict[str, dict[str, Document]]:
+    found: dict[str, dict[str, Document]] = {}
+    for name, later in (written.get("releases") or {}).items():
+        found[name] = release(written, later, [first, *found.values()])
+    return found
 
 
 def _mapping(node: Node) -> Document:
     assert isinstance(node.value, dict)
     return node.value
-
-
-@cache
-def base() -> Document:
-    """`base.yaml`."""
-    path = HERE / "base.yaml"
-    read = parse_yaml(str(path), path.read_text(encoding="utf-8")).value
-    assert isinstance(read, dict)
-    return read
-
-
-def _documents(written: Document) -> dict[str, Document]:
-    documents = {name: merged(base()[name], written.get(name, {})) for name in COMPANY}
-    if "experiments" in written:
-        documents["experiments.lock"] = {"experiments": written["experiments"]}
-    journeys = written.get("journeys") or {"trial": written.get("journey", {})}
-    for name, journey in journeys.items():
-        documents[f"journeys/{name}"] = _journey(name, journey)
-    return documents
-
-
-def merged(under: Any, over: Any) -> Any:
-    """Mappings merged, anything else replaced, null removed."""
-    if not (isinstance(under, dict) and isinstance(over, dict)):
-        return over
-    both = {
-        name: merged(under[name], over[name])
-        if name in over and name in under
-        else over.get(name, under.get(name))
-        for name in {**under, **over}
-    }
-    return {
-        name: value for name, value in both.items() if name not in over or over[name] is not None
-    }
-
-
-def _journey(name: str, written: Document) -> Document:
-    whole = {"journey": name, **base()["journey"], **written}
-    whole = {key: value for key, value in whole.items() if value is not None}
-    whole.setdefault("success", next(iter(whole["goals"])))
-    whole.setdefault("start", next(iter(whole["stages"])))
-    whole["stages"] = {stage: _stage(form or {}) for stage, form in whole["stages"].items()}
-    return whole
-
-
-def _stage(written: Document) -> Document:
-    stage = {**base()["stage"], **written}
-    for place in ("on_enter", "on_exit"):
-        if place in stage:
-            stage[place] = [_action(action) for action in stage[place]]
-    ways = stage.get("transitions", [])
-    stage["transitions"] = [
-        way | {"do": [_action(action) for action in way["do"]]} if "do" in way else way
-        for way in ways
-    ]
-    return stage
-
-
-def _action(written: Document) -> Document:
-    return {kind: {**base()["actions"].get(kind, {}), **form} for kind, form in written.items()}

@@ -15,7 +15,8 @@ _PATTERNS = ("times", "sequence", "all", "not_followed_by")
 _NAMED_EXPRESSIONS = {"with", "remember", "data", "score"}
 _KNOWN = {
     "journey": "journey version owner objective success review_by purpose priority key lateness"
-    " features entry updates reentry max_live goals exits abandon start stages milestones holds",
+    " features entry updates reentry max_live goals exits abandon start stages milestones holds"
+    " subject",
     "milestones": "on when key scope",
     "entry": "on when key remember times sequence all not_followed_by within becomes",
     "elements": "on when",
@@ -23,30 +24,30 @@ _KNOWN = {
     "goals": "on when key scope value",
     "exits": "on when key scope reason switch_to with",
     "reentry": "mode cooldown limit within per",
-    "stages": "macro_stage owner on_enter on_exit transitions choose split",
+    "stages": "macro_stage owner rank on_enter on_exit transitions choose split",
     "choose": "when to outcome",
     "split": "experiment unit arms",
     "transitions": "on after at always when since reset_on key scope to do remember outcome"
     " times sequence all not_followed_by within",
-    "send": "id content channels when theme delay expires priority data cancel_on score"
+    "send": "id to content channels when theme delay expires priority data cancel_on score"
     " on_suppressed",
-    "route": "id channel reply_to target when expires data priority cancel_on",
-    "show": "id channel slot content when expires data priority cancel_on",
-    "task": "id channel team content ack_within replaces when expires data priority cancel_on",
-    "sync": "id channel audience op when expires data priority cancel_on",
+    "route": "id to channel reply_to target when expires data priority cancel_on",
+    "show": "id to channel slot content when expires data priority cancel_on",
+    "task": "id to channel team content ack_within replaces when expires data priority cancel_on",
+    "sync": "id to channel audience op when expires data priority cancel_on",
     "features": "count sum min max first last recent distinct fields where within keep warm_up",
-    "customer": "traits consent reachable features",
+    "customer": "traits consent reachable features account",
     "traits": "from valid",
     "consent": "set revoke default",
     "policies": "purposes timezone calendars caps quiet_hours arbitration holdouts themes",
     "caps": "max rolling calendar channels",
     "quiet_hours": "start end days channels purposes",
-    "arbitration": "purpose slots winners losers score",
+    "arbitration": "purpose slots collect winners losers score",
     "holdouts": "id share purposes until",
     "holds": "purposes themes journeys then at_most",
     "at": "date months days workdays time tz only calendar if_past yearly spread",
     "purposes": "consent quiet obeys counts arbitrate",
-    "channels": "topic owner actions hold expires",
+    "channels": "topic owner actions hold expires capacity",
 }
 """The keys of each part of a definition that the naive interpreter has a rule for."""
 

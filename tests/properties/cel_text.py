@@ -14,6 +14,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>&&|\|\||[=!<>]=|[-+*/%<>!?:.,()\[\]]))"
 )
 _ROOTS = {"event", "customer", "instance", "features", "milestones"}
+_ACCOUNT = "account"
 _OF_NAMES = {"consent", "reachable", "changed", "in_journey"}
 _OF_VALUES = {"has", "size", "string", "double", "int"}
 _LEVELS = (("||",), ("&&",), ("==", "!=", "<", "<=", ">", ">=", "in"), ("+", "-"), ("*", "/", "%"))
@@ -117,6 +118,9 @@ class _Reader:
             return self._called(word, self._listed(")"))
         if word == "stage":
             return self._path(("entered_at", "stage"), "entered_at")
+        if word == _ACCOUNT:
+            self._take(".")
+            word = self._take("features")
         if word not in _ROOTS:
             raise NotKnown(f"`{word}` in {self._text}")
         self._take(".")

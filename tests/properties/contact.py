@@ -7,11 +7,12 @@ from typing import Any
 from tests.properties.appointments import clock
 from tests.properties.cel_text import NotKnown
 from tests.properties.guards import Guards, Warming
-from tests.properties.memory import MINUTE, Candidate, Issued, Person, Step, millis
+from tests.properties.memory import MINUTE, Candidate, Happened, Issued, Person, Step, millis
 from tests.properties.trees import NoValue, walk
 
 Document = dict[str, Any]
 _DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+EXTERNAL = "ExternalSend"
 _FACTORS = ("propensity", "context", "value", "lever")
 
 
@@ -24,7 +25,7 @@ class Contact:
         self._arbitrations = rules if isinstance(rules, list) else [rules]
 
     def _purpose(self, name: str) -> Document:
-        purpose: Document = self._policies["purposes"][name]
+        purpose: Document = self._policies["purposes"].get(name, {})
         return purpose
 
     def _local(self, step: Step, at: int) -> datetime:
@@ -125,14 +126,21 @@ class Contact:
             score = self._score(step, candidate) if competes else float("inf")
             return -score, -priority
 
-        capped = [
-            place(each)
+        rivals = [
+            (*place(each), each.action.get("slot") if kind == "SHOW" else kind == "ROUTE")
             for each in candidates
-            if self._purpose(self._journeys[each.run.journey]["purpose"]).get("obeys")
+            if (kind := each.action.get("kind", "SEND")) in ("ROUTE", "SHOW")
+            or self._purpose(self._journeys[each.run.journey]["purpose"]).get("obeys")
+            or self.arbitration(self._journeys[each.run.journey]["purpose"])
         ]
-        if len(set(capped)) < len(capped):
+        if len(set(rivals)) < len(rivals):
             raise NotKnown("the hash that ranks candidates of one score and priority")
         return sorted(candidates, key=place)
+
+    def urgency(self, step: Step, candidate: Candidate) -> float:
+        """The score by which it competes, 1 where it does not."""
+        purpose = self._purpose(self._journeys[candidate.run.journey]["purpose"])
+        return self._score(step, candidate) if purpose.get("arbitrate", False) else 1.0
 
     def _score(self, step: Step, candidate: Candidate) -> float:
         journey = self._journeys[candidate.run.journey]
@@ -179,12 +187,16 @@ class Contact:
         """How the purpose collects, if it does."""
         return next((a for a in self._arbitrations if a["purpose"] == purpose), None)
 
+    def _is_of(self, candidate: Candidate, purpose: str) -> bool:
+        return bool(self._journeys[candidate.run.journey]["purpose"] == purpose)
+
     def slot(self, step: Step, purpose: str, at: int) -> int:
-        """The next slot at or after a time."""
+        """The next slot at or after a time; the end of the collection that goes on, or begins."""
         arbitration = self.arbitration(purpose)
         assert arbitration is not None
-        if "slots" not in arbitration:
-            raise NotKnown("`collect` of arbitration")
+        if "collect" in arbitration:
+            going = [c.due for c in step.person.waiting if c.at_slot and self._is_of(c, purpose)]
+            return min((due for due in going if due), default=at + millis(arbitration["collect"]))
         at += -at % MINUTE
         while self._local(step, at).strftime("%H:%M") not in arbitration["slots"]:
             at += MINUTE
@@ -192,6 +204,23 @@ class Contact:
 
 
 def counted(person: Person) -> list[Issued]:
-    """All messages that count: sent, and neither taken back nor come back."""
+    """All messages that count: sent, and neither taken back nor come back; those of others, too."""
     every = [issued for run in person.everything for issued in run.issued]
-    return [i for i in every if i.kind == "SEND" and not (i.cancelled or i.returned)]
+    own = [i for i in every if i.kind == "SEND" and not (i.cancelled or i.returned)]
+    return own + [_of_others(event) for event in person.past if event.type == EXTERNAL]
+
+
+def _of_others(event: Happened) -> Issued:
+    """What another platform tells that it sent; it counts at its time, or when heard of."""
+    return Issued(
+        command_id=event.event_id,
+        send="",
+        channel=event.channel,
+        purpose=event.fields["purpose"],
+        at=min(event.at, event.read_at),
+        not_before=event.at,
+        cancel_on="never",
+        stage="",
+        visit=0,
+        theme=event.fields["theme"],
+    )

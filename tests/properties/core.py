@@ -2,14 +2,18 @@
 
 from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Command, Decision, SendDecision, Transition
+from journey_engine.decide.decision import Command, SendDecision, Transition
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, Origin, TimersDue, state_key
+from journey_engine.decide.event import Event, Origin, TimersDue
+from journey_engine.decide.keys import state_key
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
+from journey_engine.define.calendar_plan import Zones
 from journey_engine.define.compiler import compile_definitions
 from journey_engine.define.plan import Plan
 from journey_engine.schemas import Schemas
@@ -19,11 +23,12 @@ from tests.properties.profile import event_fields
 from tests.properties.shop import schema_files
 
 SCHEMAS = Schemas.parse(schema_files())
+ZONES = Zones("test", {name: ZoneInfo(name) for name in ("America/Sao_Paulo", "Asia/Tokyo")})
 
 
 def compiled(definitions: Definitions) -> Plan:
     """The plan, also where the lint is right that a part of it can never be."""
-    found = compile_definitions(definitions.files(), SCHEMAS)
+    found = compile_definitions(definitions.files(), SCHEMAS, ZONES)
     assert found.plan is not None, found.findings
     return found.plan
 
@@ -47,8 +52,10 @@ def as_event(happened: Happened) -> Event:
 
 class Core:
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        self.plan = plan
         self.states: dict[str, CustomerState] = {}
+        self.dropped: set[str] = set()
+        """Which bounds on memory were reached."""
         self._ids: dict[str, tuple[str | None, str | None]] = {}
 
     def take(self, happened: Happened, now: int) -> Answer:
@@ -69,8 +76,9 @@ class Core:
 
     def _decided(self, key: str, given: Event | TimersDue, now: int) -> Answer:
         before = self.states.get(key, EMPTY)
-        decision = decide(self._plan, before, given, now)
+        decision = decide(self.plan, before, given, now)
         self.states[key] = decision.state
+        self.dropped.update(decision.dropped)
         self.decided(before, given, now, decision)
         return as_answer(decision)
 

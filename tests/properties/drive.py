@@ -82,7 +82,7 @@ class Feed:
         return [key for due, key in sorted((d, k) for d, k in dues if d is not None and d <= until)]
 
     def _remember(self, key: str, answer: Answer) -> None:
-        sent = [c["command_id"] for c in answer.commands if c["action"] == "SEND"]
+        sent = [c["command_id"] for c in answer.commands if c["action"] != "CANCEL"]
         self._commands.setdefault(key, []).extend(sent)
 
     def _resolved(self, event: Happened) -> Happened:

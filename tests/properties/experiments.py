@@ -3,6 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
+from tests.properties.cel_text import NotKnown
 from tests.properties.memory import Person, Running
 
 Document = dict[str, Any]
@@ -17,6 +18,8 @@ class Experiments:
     def arm(self, person: Person, run: Running, split: Document) -> str:
         """The arm drawn before, else the one that owns the bucket of the unit."""
         who = person.customer_id or person.anonymous_id or ""
+        if split["unit"] == "account":
+            raise NotKnown("`unit: account` of a split")
         name = split["experiment"]
         known = person.arms if split["unit"] == "customer" else run.arms
         if name not in known:

@@ -41,18 +41,19 @@ class Definitions:
 
 
 Kinds = dict[str, type]
-"""Features by name, each with the type of its value."""
+"""Features by name, each with the type of its value; of one that must warm up `complete`, too."""
 
 
-def _kinds(features: Document) -> Kinds:
-    whole = {"count", "distinct"}
-    return {name: int if whole & feature.keys() else float for name, feature in features.items()}
+def kinds(features: Document) -> Kinds:
+    made: Kinds = {
+        n: int if {"count", "distinct"} & f.keys() else float for n, f in features.items()
+    }
+    warming = [name for name, each in features.items() if "warm_up" in each]
+    return made | {f"{name}.complete": bool for name in warming}
 
-
-# Guards.
 
 _SIGNS = st.sampled_from(("<", "<=", ">", ">=", "==", "!="))
-_ON_EVENT = st.one_of(
+ON_EVENT = st.one_of(
     st.tuples(_SIGNS, st.just(("event", "amount")), st.sampled_from((("lit", 1.0), ("lit", 2.0)))),
     st.tuples(
         st.sampled_from(("==", "!=")),
@@ -67,7 +68,7 @@ _NULLABLE = st.one_of(
 )
 
 
-def _of_customer(features: Kinds, others: list[str]) -> st.SearchStrategy[Tree]:
+def of_customer(features: Kinds, others: list[str]) -> st.SearchStrategy[Tree]:
     """What is known without event and instance."""
     choices: list[st.SearchStrategy[Tree]] = [
         st.just(("==", ("customer", "tier"), ("lit", "red"))),
@@ -76,18 +77,23 @@ def _of_customer(features: Kinds, others: list[str]) -> st.SearchStrategy[Tree]:
         st.tuples(st.just("reachable"), st.sampled_from(CHANNELS)),
         st.just(("changed", "tier")),
     ]
-    if features:
-        choices.extend(
-            st.tuples(
-                st.sampled_from((">", ">=", "==", "<")),
-                st.just(("features", name)),
-                st.sampled_from([("lit", kind(number)) for number in (1, 2, 3)]),
-            )
-            for name, kind in features.items()
-        )
+    choices.extend(_of_features(features))
     if others:
         choices.append(st.sampled_from(others).map(lambda name: ("in_journey", name)))
     return st.one_of(choices)
+
+
+def _of_features(features: Kinds) -> list[st.SearchStrategy[Tree]]:
+    numbers = {name: kind for name, kind in features.items() if kind is not bool}
+    flags = [name.removesuffix(".complete") for name in features if name not in numbers]
+    return [st.just(("complete", name)) for name in flags] + [
+        st.tuples(
+            st.sampled_from((">", ">=", "==", "<")),
+            st.just(("features", name)),
+            st.sampled_from([("lit", kind(number)) for number in (1, 2, 3)]),
+        )
+        for name, kind in numbers.items()
+    ]
 
 
 def _of_instance(stages: list[str]) -> st.SearchStrategy[Tree]:
@@ -107,27 +113,28 @@ def _of_instance(stages: list[str]) -> st.SearchStrategy[Tree]:
     )
 
 
-def _combined(simple: st.SearchStrategy[Tree]) -> st.SearchStrategy[Cel]:
+def combined(simple: st.SearchStrategy[Tree]) -> st.SearchStrategy[Cel]:
     pair = st.tuples(st.sampled_from(("&&", "||")), simple, simple)
     return st.one_of(simple, simple, pair, st.tuples(st.just("!"), simple)).map(cel)
 
 
-# Journeys.
-
-_SHORT = st.sampled_from(("10m", "20m", "30m", "1h", "2h"))
-_REMEMBER = {"x": cel(("event", "amount")), "label": cel(("event", "label"))}
+SHORT = st.sampled_from(("10m", "20m", "30m", "1h", "2h"))
+REMEMBER = {"x": cel(("event", "amount")), "label": cel(("event", "label"))}
 
 
-class _Author:
+class Author:
     """Writes one journey; what is drawn is a choice that an author could make."""
 
-    def __init__(self, draw: st.DrawFn, name: str, features: Kinds, others: list[str]) -> None:
+    def __init__(
+        self, draw: st.DrawFn, name: str, features: Kinds, others: list[str], *, warming: bool
+    ) -> None:
         self._draw = draw
+        self._warming = warming
         self._name = name
         self._keyed = draw(st.booleans())
         self._stages = [f"s{i}" for i in range(draw(st.integers(1, 3)))]
-        self._private = {"mine": draw(_feature())} if draw(st.booleans()) else {}
-        self._features = features | _kinds(self._private)
+        self._private = {"mine": draw(feature(warming=warming))} if draw(st.booleans()) else {}
+        self._features = features | kinds(self._private)
         self._others = others
         self._sends: list[str] = []
 
@@ -156,8 +163,8 @@ class _Author:
         if draw(st.booleans()):
             options["priority"] = draw(st.integers(40, 60))
         if draw(st.booleans()):
-            known = _of_customer(self._features, self._others)
-            alone = {"when": draw(_combined(st.one_of(known, _of_instance(self._stages))))}
+            known = of_customer(self._features, self._others)
+            alone = {"when": draw(combined(st.one_of(known, _of_instance(self._stages))))}
             options["goals"] = {
                 "won": self._clause(),
                 "also": draw(st.sampled_from((self._clause(), alone))),
@@ -165,7 +172,7 @@ class _Author:
         if draw(st.booleans()):
             options["exits"] = [self._clause() | {"reason": "gone"}]
         if draw(st.booleans()):
-            options["updates"] = [self._clause(shop=True) | {"remember": _REMEMBER}]
+            options["updates"] = [self._clause(shop=True) | {"remember": REMEMBER}]
         if draw(st.booleans()):
             options["abandon"] = {"after": draw(st.sampled_from(("2h", "3h", "8h")))}
         if draw(st.booleans()):
@@ -182,7 +189,7 @@ class _Author:
         if rule["mode"] == "once":
             return rule | ({"per": "customer"} if draw(st.booleans()) else {})
         if draw(st.booleans()):
-            rule["cooldown"] = draw(_SHORT)
+            rule["cooldown"] = draw(SHORT)
         if draw(st.booleans()):
             rule |= {
                 "limit": draw(st.integers(1, 2)),
@@ -195,10 +202,12 @@ class _Author:
     def _entry(self) -> Document:
         draw = self._draw
         types = draw(st.sampled_from(("Viewed", "Added", ["Viewed", "Bought"])))
-        clause: Document = {"on": types, "remember": _REMEMBER}
-        if draw(st.integers(0, 2)) == 0:
-            known = _of_customer(self._features, self._others)
-            clause["when"] = draw(_combined(st.one_of(_ON_EVENT, _NULLABLE, known)))
+        clause: Document = {"on": types, "remember": REMEMBER}
+        if self._warming:
+            clause["when"] = draw(combined(st.one_of(_of_features(self._features))))
+        elif draw(st.integers(0, 2)) == 0:
+            known = of_customer(self._features, self._others)
+            clause["when"] = draw(combined(st.one_of(ON_EVENT, _NULLABLE, known)))
         return clause
 
     def _clause(self, *, shop: bool = False) -> Document:
@@ -214,13 +223,13 @@ class _Author:
         elif self._keyed and clause["on"] != "Clicked" and draw(st.integers(0, 4)) == 0:
             clause["scope"] = "customer"
         if draw(st.booleans()):
-            clause["when"] = draw(_combined(self._reaching_guard(clause["on"])))
+            clause["when"] = draw(combined(self._reaching_guard(clause["on"])))
         return clause
 
     def _reaching_guard(self, on: str | list[str]) -> st.SearchStrategy[Tree]:
-        general = st.one_of(_of_customer(self._features, self._others), _of_instance(self._stages))
+        general = st.one_of(of_customer(self._features, self._others), _of_instance(self._stages))
         if on != "Clicked":
-            return st.one_of(_ON_EVENT, _NULLABLE, general)
+            return st.one_of(ON_EVENT, _NULLABLE, general)
         if not self._sends:
             return general
         sends = st.sampled_from(self._sends).map(lambda s: ("==", ("event", "send"), ("lit", s)))
@@ -235,7 +244,7 @@ class _Author:
         left = self._actions(0, 1) if draw(st.integers(0, 3)) == 0 else []
         if left:
             stage["on_exit"] = left
-        own = [action["send"]["id"] for action in entered]
+        own = [action["send"]["id"] for action in entered if "send" in action]
         onwards = self._stages[index + 1] if index + 1 < len(self._stages) else "end"
         ways = [self._transition(own) for _ in range(draw(st.integers(0, 3)))]
         ways.insert(draw(st.integers(0, len(ways))), self._onwards(onwards))
@@ -244,10 +253,10 @@ class _Author:
 
     def _none_shadowed(self, ways: list[Document]) -> list[Document]:
         """The linter refuses a way that another one without a guard always forestalls."""
-        general = _of_customer(self._features, self._others)
+        general = of_customer(self._features, self._others)
         for way in ways[:-1]:
             if "when" not in way:
-                way["when"] = self._draw(_combined(general))
+                way["when"] = self._draw(combined(general))
         if "after" in ways[-1] and "when" not in ways[-1]:
             ways[-1]["after"] = "2h"
         return ways
@@ -255,28 +264,28 @@ class _Author:
     def _onwards(self, to: str) -> Document:
         """The way that keeps every stage within reach."""
         if self._draw(st.booleans()):
-            return {"after": self._draw(_SHORT), "to": to}
+            return {"after": self._draw(SHORT), "to": to}
         return self._clause() | {"to": to}
 
     def _transition(self, own_sends: list[str]) -> Document:
         draw = self._draw
         kind = draw(st.sampled_from(("event", "event", "after", "after", "when", "always")))
-        general = st.one_of(_of_customer(self._features, self._others), _of_instance(self._stages))
+        general = st.one_of(of_customer(self._features, self._others), _of_instance(self._stages))
         if kind == "event":
             made = self._clause()
         elif kind == "after":
             made = self._wait(own_sends)
             if draw(st.booleans()):
-                made["when"] = draw(_combined(general))
+                made["when"] = draw(combined(general))
         else:
-            made = {"when": draw(_combined(general))}
+            made = {"when": draw(combined(general))}
             if kind == "always":
                 made["always"] = True
         return made | self._effect(kind)
 
     def _wait(self, own_sends: list[str]) -> Document:
         draw = self._draw
-        made: Document = {"after": draw(_SHORT)}
+        made: Document = {"after": draw(SHORT)}
         if own_sends and draw(st.integers(0, 2)) == 0:
             return made | {"since": draw(st.sampled_from(own_sends))}
         if draw(st.booleans()):
@@ -294,7 +303,10 @@ class _Author:
         return effect | ({"do": actions} if actions else {})
 
     def _actions(self, least: int, most: int) -> list[Document]:
-        return [self._send() for _ in range(self._draw(st.integers(least, most)))]
+        return [self._action() for _ in range(self._draw(st.integers(least, most)))]
+
+    def _action(self) -> Document:
+        return self._send()
 
     def _send(self) -> Document:
         draw = self._draw
@@ -305,41 +317,43 @@ class _Author:
             "channels": draw(st.lists(st.sampled_from(CHANNELS), min_size=1, unique=True)),
         }
         if draw(st.integers(0, 2)) == 0:
-            send["delay"] = draw(_SHORT)
+            send["delay"] = draw(SHORT)
         if draw(st.integers(0, 2)) == 0:
-            send["expires"] = draw(_SHORT) if "delay" not in send else "3h"
+            send["expires"] = draw(SHORT) if "delay" not in send else "3h"
         if draw(st.integers(0, 2)) == 0:
             send["cancel_on"] = draw(st.sampled_from(("end", "leave", "never")))
         if draw(st.integers(0, 2)) == 0:
-            send["when"] = draw(_combined(_of_customer(self._features, [])))
+            send["when"] = draw(combined(of_customer(self._features, [])))
         if draw(st.booleans()):
             send["data"] = {"x": cel(("instance", "x"))}
         return {"send": send}
 
 
 @st.composite
-def _feature(draw: st.DrawFn) -> Document:
+def feature(draw: st.DrawFn, *, warming: bool) -> Document:
     operation = draw(st.sampled_from(("count", "sum", "min", "max", "first", "last", "distinct")))
     type_ = draw(st.sampled_from(SHOP_TYPES))
     made: Document = {operation: type_ if operation == "count" else f"{type_}.amount"}
-    if operation in ("min", "max", "first", "last", "sum"):
-        made = {operation: f"{type_}.amount"}
     if draw(st.booleans()):
         made["within"] = draw(st.sampled_from(("30m", "1h", "3h")))
     if draw(st.integers(0, 2)) == 0:
-        made["where"] = draw(_combined(_ON_EVENT))
+        made["where"] = draw(combined(ON_EVENT))
+    if warming:
+        made["warm_up"] = draw(SHORT)
     return made
 
 
 @st.composite
-def definitions(draw: st.DrawFn) -> Definitions:
-    features = {"shared": draw(_feature())}
+def definitions(draw: st.DrawFn, *, warming: bool = False) -> Definitions:
+    """`warming`: no feature is read before its `warm_up`, and guards ask for `complete`."""
+    features = {"shared": draw(feature(warming=warming))}
     names = [f"j{i}" for i in range(draw(st.integers(1, 3)))]
-    journeys = [_Author(draw, name, _kinds(features), names).journey() for name in names]
-    return Definitions(journeys, _customer(draw, features), _policies(), _channels(draw))
+    known = kinds(features)
+    journeys = [Author(draw, name, known, names, warming=warming).journey() for name in names]
+    return Definitions(journeys, customer(draw, features), policies(), channels(draw))
 
 
-def _customer(draw: st.DrawFn, features: Document) -> Document:
+def customer(draw: st.DrawFn, features: Document) -> Document:
     tier: Document = {"from": ["Profiled.tier", "Rated.label"]}
     if draw(st.booleans()):
         tier["valid"] = "2h"
@@ -367,17 +381,17 @@ def _customer(draw: st.DrawFn, features: Document) -> Document:
     }
 
 
-def _policies() -> Document:
+def policies() -> Document:
     needs = {"marketing": "opt_in", "service": "opt_out", "vital": "none"}
     return {"purposes": {name: {"consent": need} for name, need in needs.items()}}
 
 
-def _channels(draw: st.DrawFn) -> Document:
+def channels(draw: st.DrawFn) -> Document:
     made: Document = {}
     for name in CHANNELS:
         made[name] = {"topic": f"commands.{name}.v1", "owner": "a-team", "actions": ["send"]}
         if draw(st.booleans()):
-            made[name]["hold"] = draw(_SHORT)
+            made[name]["hold"] = draw(SHORT)
         if draw(st.integers(0, 3)) == 0:
             made[name]["expires"] = "2h"
     return {"channels": made}

@@ -16,6 +16,8 @@ class Warming(Exception):  # noqa: N818 - an answer, nobody's error
 class Guards:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
+        self.members: Any = None
+        """Of an account: the customers who belong to it."""
 
     def view(  # noqa: C901 - one word of I8 a case
         self, step: Step, run: Running | None, fields: Document, private: Document
@@ -46,6 +48,8 @@ class Guards:
                     return self._changed(step, names_[0])
                 case "now":
                     return step.now
+                case "instance" if names_[0] == "members" and self.members is not None:
+                    return self.members(step.person)
                 case "milestones":
                     return _milestone(run, names_[0])
                 case _:

@@ -1,11 +1,12 @@
 """Instances of the naive interpreter: who is reached, who moves, who ends (rules S, I)."""
 
+from collections import Counter
 from typing import Any
 
 from tests.properties import appointments
 from tests.properties.experiments import Experiments
 from tests.properties.guards import Guards, Warming
-from tests.properties.matching import Matching, over, waiting
+from tests.properties.matching import Matching, over, routes, waiting
 from tests.properties.memory import Candidate, Running, Step, Wait, millis
 from tests.properties.profile import names
 from tests.properties.sending import Sending
@@ -94,8 +95,7 @@ class Instances:
                 end = end if goal else "SWITCHED"
             self.end(step, run, end, label, step.event.type)
             return
-        if not late:
-            self._see(step, journey, run)
+        self._see(step, journey, run, late=late)
         if late or not (met or self._reached(step, journey, run)):
             return
         run.reached_at = max(run.reached_at, step.at)
@@ -123,9 +123,16 @@ class Instances:
         return bool(found)
 
     def _goals(self, journey: Document) -> list[Document]:
-        """A goal without `on` stands under every type that the journey reads."""
-        everything = sorted(self.types(journey))
-        return [{"on": everything} | g | {"name": name} for name, g in journey["goals"].items()]
+        """A goal without `on` stands under every type that the journey reads, and finds its
+        instance as the first clause on that type does.
+        """
+        named = [goal | {"name": name} for name, goal in journey["goals"].items()]
+        found = [goal for goal in named if "on" in goal]
+        for goal in [goal for goal in named if "on" not in goal]:
+            found += [
+                {**route, **goal, "on": type_} for type_, route in routes(journey, found).items()
+            ]
+        return sorted(found, key=lambda goal: goal["name"] != journey["success"])
 
     def _reached(self, step: Step, journey: Document, run: Running) -> bool:
         stage = journey["stages"][run.stage]
@@ -136,19 +143,22 @@ class Instances:
             *journey.get("updates", []),
             *stage.get("transitions", []),
         ]
+        ways = [way for other in journey["stages"].values() for way in other.get("transitions", [])]
+        clauses += [way for way in ways if way.get("since") == "entry" and "pattern" in way]
         return any(self._names(step, journey, clause, run) for clause in clauses) or any(
             self._names(step, journey, transition, run, "reset_on")
             for transition in stage.get("transitions", [])
         )
 
-    def _see(self, step: Step, journey: Document, run: Running) -> None:
+    def _see(self, step: Step, journey: Document, run: Running, *, late: bool) -> None:
         """Rule P1: the event is kept for patterns of this stage, and of others since the entry."""
         for stage, form in journey["stages"].items():
             for place, clause in enumerate(form.get("transitions", [])):
                 here = stage == run.stage or clause.get("since") == "entry"
                 if "pattern" in clause and here and self._names(step, journey, clause, run):
                     seen = run.patterns.setdefault((stage, place), [])
-                    self._matching.see(step, clause, journey, run, seen)
+                    fits = self._matching.fits(step, clause, journey, run)
+                    self._matching.see(step, clause, seen, fits, late=late)
                 if stage == run.stage and "pattern" in clause:
                     self._unfollowed(run, place, clause)
 
@@ -249,8 +259,11 @@ class Instances:
             journey = self._sending.journeys[run.journey]
             ways = journey["stages"][run.stage].get("transitions", [])
             for index, begun in run.begun.items():
-                run.waits = [wait for wait in run.waits if wait.index != index]
-                run.waits += self._appointed(step, run, ways[index]["at"], begun, index)
+                before = [wait for wait in run.waits if wait.index == index]
+                after = self._appointed(step, run, ways[index]["at"], begun, index)
+                run.waits = [wait for wait in run.waits if wait not in before] + after
+                if step.event is not None and [w.due for w in before] != [w.due for w in after]:
+                    run.cause = step.event.origin
         step.acting = False
 
     def _appointed(
@@ -263,7 +276,8 @@ class Instances:
             zone = self._guards.profile.zone(step.person.past, step.at)
             days = self._guards.profile.calendars
             later = appointments.spread(rule, step.person.key, run.journey, run.stage)
-            due = appointments.due(rule, value, begun, step.at - later, zone, days)
+            # What is late changes nothing of what is to come.
+            due = appointments.due(rule, value, begun, max(step.at, begun) - later, zone, days)
         except (NoValue, Warming, ValueError):
             return []
         if due is None or (due + later <= step.at and rule.get("if_past") == "skip"):
@@ -310,9 +324,10 @@ class Instances:
     ) -> None:
         """Rules S8, A7: timers gone, what waits or is held back is cancelled."""
         person = step.person
-        run.ended, run.waits = end, []
+        run.ended, run.ended_at, run.waits = end, step.at, []
         person.running = [other for other in person.running if other is not run]
-        person.left.setdefault(run.journey, []).append((run.key, step.at))
+        if end != "MERGED":
+            person.left.setdefault(run.journey, []).append((run.key, step.at))
         self.write(step, run, run.stage, None, trigger, end=end, label=label)
         if end in CANCELLING:
             self._sending.cancel(step, run, {"end", "leave"}, None)
@@ -326,8 +341,8 @@ class Instances:
             run.waits = [wait for wait in run.waits if wait.index != ABANDON]
             run.waits.append(Wait(run.reached_at + millis(journey["abandon"]["after"]), ABANDON))
 
-    def follow(self, step: Step, candidate: Candidate, outcome: str) -> None:
-        """Rule C9: where an instance goes whose send came to nothing."""
+    def follow(self, step: Step, candidate: Candidate, outcome: str, moved: Counter[int]) -> None:
+        """Rule C9: where an instance goes whose send came to nothing, at most 32 times (S3)."""
         rule, run = candidate.action.get("on_suppressed", "continue"), candidate.run
         if isinstance(rule, dict) and "to" not in rule:
             rule = rule.get(outcome, rule.get("else", "continue"))
@@ -336,6 +351,10 @@ class Instances:
             return
         journey = self._sending.journeys[run.journey]
         to = "end" if rule == "end" else rule["to"]
+        moved[id(run)] += 1
+        if moved[id(run)] > MICROSTEPS:
+            self.end(step, run, "LOOP", None, "suppressed")
+            return
         self.take(step, journey, run, {"to": to}, "suppressed")
         self.settle_if_moved(step, journey, run, {"to": to})
 
@@ -367,7 +386,7 @@ class Instances:
                 "refused": None,
                 "occurred_at": step.at,
                 "logged_at": step.now,
-                "due_at": step.at if step.event is None else None,
+                "due_at": step.at if step.event is None or step.waited else None,
                 "event_id": cause(step, run)[0],
             }
         )

@@ -33,9 +33,15 @@ class Happened:
     topic: str = ""
     offset: int = 0
     recorded_at: int = 0
+    read_at: int = 0
+    """The clock when it was read."""
+    account: str | None = None
+    """Of a copy: the account that reads it (rule M3)."""
 
     @property
     def key(self) -> str:
+        if self.account is not None:
+            return f"b:{self.account}"
         return f"c:{self.customer_id}" if self.customer_id is not None else f"a:{self.anonymous_id}"
 
     @property
@@ -111,6 +117,7 @@ class Running:
     milestones: list[str] = field(default_factory=list)
     """Those reached, of `to_reach`."""
     ended: str | None = None
+    ended_at: int | None = None
 
 
 @dataclass
@@ -134,6 +141,13 @@ class Candidate:
     """It waits for another journey to let go of it (rule C8)."""
     at_slot: bool = False
     delayed: bool = False
+    of_identity: bool = False
+    """It waits for what is known of a visitor (rule M1)."""
+    paused: bool = False
+    """It waits for the end of a pause (rule V3)."""
+    room: str | None = None
+    """The channel on which it waits for room, and the one that has room for it (rule C6)."""
+    granted: str | None = None
 
 
 @dataclass
@@ -153,9 +167,20 @@ class Person:
     entered: dict[str, list[tuple[str | None, int]]] = field(default_factory=dict)
     left: dict[str, list[tuple[str | None, int]]] = field(default_factory=dict)
     erased_at: int = -1
+    aliases: list[str] = field(default_factory=list)
+    """The visitors that they were."""
+    asking_until: int | None = None
+    """While a visitor is asked for."""
     arms: dict[str, str] = field(default_factory=dict)
     patterns: dict[tuple[str, int, str | None], list[Any]] = field(default_factory=dict)
     """What was seen of the patterns of entries, by journey, place and key."""
+
+
+def nobody(event: Happened) -> Person:
+    """Somebody never heard of."""
+    alone = event.customer_id is None and event.account is None
+    customer = None if event.account else event.customer_id
+    return Person(event.key, customer, event.anonymous_id if alone else None)
 
 
 @dataclass
@@ -168,6 +193,17 @@ class Answer:
     sends: list[dict[str, Any]] = field(default_factory=list)
     entries: list[tuple[str, str]] = field(default_factory=list)
     fired: list[int] = field(default_factory=list)
+
+
+def joined(answers: list[Answer], last: Answer) -> Answer:
+    """The timers that fired before an input, and the input, as one answer."""
+    for answer in reversed(answers):
+        last.transitions[:0] = answer.transitions
+        last.commands[:0] = answer.commands
+        last.sends[:0] = answer.sends
+        last.entries[:0] = answer.entries
+        last.fired[:0] = answer.fired
+    return last
 
 
 class Step:
@@ -184,6 +220,8 @@ class Step:
         self.contexts = {id(run): dict(run.context) for run in person.running}
         self.acting = False
         """Guards are over, actions are decided: with what the step has changed."""
+        self.waited = False
+        """The event came before, and what should not follow it has not."""
         self.met: list[Running] = []
         """Those that have reached a milestone by this input."""
         self.candidates: list[Candidate] = []

@@ -7,22 +7,27 @@ each question. It knows nothing of plans, closures, encodings or bounds on memor
 from collections import Counter
 from typing import Any
 
-from tests.properties.contact import Contact
+from tests.properties.contact import EXTERNAL, Contact
+from tests.properties.entrances import Entrances
 from tests.properties.experiments import Experiments
 from tests.properties.guards import Guards
 from tests.properties.instances import ABANDON, MICROSTEPS, Instances
-from tests.properties.matching import Matching, Seen, over, waiting
+from tests.properties.matching import Matching, over, waiting
 from tests.properties.memory import (
     Answer,
     Candidate,
     Happened,
+    Issued,
     Person,
     Running,
     Step,
     Wait,
+    joined,
     millis,
+    nobody,
 )
-from tests.properties.other_actions import ANSWERS, answered, deadlines, raised
+from tests.properties.operating import Operating
+from tests.properties.other_actions import answered, deadlines, raised, read_for
 from tests.properties.profile import Profile, names
 from tests.properties.sending import Sending
 from tests.properties.trees import walk
@@ -30,6 +35,7 @@ from tests.properties.trees import walk
 Document = dict[str, Any]
 DAY = 24 * 3_600_000
 ERASED = "CustomerErased"
+LINKED = "IdentityLinked"
 
 
 class Naive:
@@ -40,18 +46,23 @@ class Naive:
         policies: Document,
         channels: Document,
         experiments: Document | None = None,
+        of_accounts: list[Document] | None = None,
     ) -> None:
+        """`of_accounts`: the journeys of accounts, which ask customers for sends (rule M3)."""
+        self._others = of_accounts or []
         self._journeys = sorted(journeys, key=lambda j: (-j.get("priority", 50), j["journey"]))
-        self._by_name = {journey["journey"]: journey for journey in journeys}
-        self._profile = Profile(customer, policies)
-        self._guards = Guards(self._profile)
-        contact = Contact(self._guards, self._by_name, policies)
-        self._sending = Sending(self._guards, self._by_name, channels["channels"], contact)
-        self._matching = Matching(self._guards)
-        self._instances = Instances(
-            self._guards, self._sending, Experiments(experiments or {}), self._matching
+        self._by_name = {journey["journey"]: journey for journey in [*journeys, *self._others]}
+        self.profile = Profile(customer, policies)
+        self.guards = Guards(self.profile)
+        contact = Contact(self.guards, self._by_name, policies)
+        self.sending = Sending(self.guards, self._by_name, channels["channels"], contact)
+        matching = Matching(self.guards)
+        self.instances = Instances(
+            self.guards, self.sending, Experiments(experiments or {}), matching
         )
-        self._instances.switch = self._switch
+        self.instances.switch = self._switch
+        self._entrances = Entrances(self.guards, self.instances, matching, self._by_name)
+        self.operating = Operating(self.sending, self.instances)
         self.people: dict[str, Person] = {}
 
     # What comes in.
@@ -60,7 +71,7 @@ class Naive:
         """An event, in the order taken (rules T4, T6, T7, T9, S1)."""
         if event.type not in self.read_types():
             return Answer("IGNORED")
-        person = self.people.setdefault(event.key, _nobody(event))
+        person = self.person(event)
         if event.type == ERASED:
             return self._erase(person, event, now)
         if event.at <= person.erased_at:
@@ -69,8 +80,9 @@ class Naive:
         if repeated is not None:
             return Answer(repeated)
         person.anonymous_id = event.anonymous_id
-        fired = self._fire(person, event.at, now)
+        fired = [self.operating.bring(person, now).answer, *self._fire(person, event.at, now)]
         person.read.append((event.source, event.event_id, event.body, now))
+        event.read_at = now
         person.past.append(event)
         step = Step(person, event.at, now, event)
         late = {j["journey"]: self._late(step, j) for j in self._readers(event.type)}
@@ -78,25 +90,25 @@ class Naive:
             step.answer.outcome = "BACKFILL"
         elif late and all(late.values()):
             step.answer.outcome = "LATE"
-        self._sending.withdraw(step, self._profile.withdrawn(person.past, event))
+        self.sending.withdraw(step, self.profile.withdrawn(person.past, event))
         answered(person, event)
-        self._sending.came_back(step)
+        self.sending.came_back(step)
         for journey, run in self._in_order(person, late):
-            self._instances.reach(step, journey, run, late=late[journey["journey"]])
+            self.instances.reach(step, journey, run, late=late[journey["journey"]])
         for journey in self._readers(event.type):
             self._enter_first(step, journey, late=late[journey["journey"]])
-        self._instances.reckon(step)
-        self._decide(step)
-        return _joined(fired, step.answer)
+        self.instances.reckon(step)
+        self.decide(step)
+        return joined(fired, step.answer)
 
     def _erase(self, person: Person, event: Happened, now: int) -> Answer:
         """Rule M4: everything is taken back and gone; the time of it stays."""
         step = Step(person, event.at, now, event)
         for run in list(person.running):
-            self._instances.end(step, run, "ERASED", None, event.type)
+            self.instances.end(step, run, "ERASED", None, event.type)
         for run in person.everything:
-            self._sending.cancel(step, run, {"end", "leave", "never"}, None)
-        afresh = _nobody(event)
+            self.sending.cancel(step, run, {"end", "leave", "never"}, None)
+        afresh = nobody(event)
         afresh.erased_at = max(event.at, person.erased_at)
         self.people[event.key] = afresh
         return step.answer
@@ -106,43 +118,36 @@ class Naive:
         person = self.people[key]
         if person.customer_id is not None:
             person.anonymous_id = None
-        return _joined(self._fire(person, up_to, now), Answer())
+        brought = self.operating.bring(person, now).answer
+        return joined([brought, *self._fire(person, up_to, now)], Answer())
 
     def next_due(self, key: str) -> int | None:
         person = self.people[key]
         dues = [wait.due for run in person.running for wait in run.waits]
         dues += [candidate.due for candidate in person.waiting if candidate.due is not None]
-        dues += [due for due, _, _, _ in self._unfollowed(person)]
+        dues += [due for due, _, _, _ in self._entrances.unfollowed(person)]
         dues += [due for due, _, _ in deadlines(person)]
         return min(dues, default=None)
-
-    def _unfollowed(self, person: Person) -> list[tuple[int, Document, Document, Seen]]:
-        """Rule P1, `not_followed_by` of entries: when each is over, of which clause and event."""
-        found = []
-        for (name, place, _), who in person.patterns.items():
-            journey = self._by_name[name]
-            clause = journey["entry"][place]
-            found += [
-                (over(clause["pattern"], seen), journey, clause, seen)
-                for seen in waiting(clause, who)
-            ]
-        return found
 
     def known(self) -> list[str]:
         return list(self.people)
 
+    def person(self, event: Happened) -> Person:
+        """Whose event it is."""
+        return self.people.setdefault(event.key, nobody(event))
+
     # What is read, and what counts.
 
     def read_types(self) -> set[str]:
-        types = {type_ for journey in self._journeys for type_ in self._instances.types(journey)}
-        for journey in self._journeys:
-            types |= self._profile.types(journey.get("features", {}))
+        types: set[str] = set()
+        for journey in [*self._journeys, *self._others]:
+            types |= self.instances.types(journey)
+            types |= self.profile.types(journey.get("features", {})) | read_for(journey)
         # An erasure is read wherever it is published (M4).
-        # What answers a command counts (A7, C3, C7), whoever reads it besides.
-        return types | self._profile.types({}) | {*ANSWERS, ERASED}
+        return types | self.profile.types({}) | {ERASED, LINKED, EXTERNAL}
 
     def _readers(self, type_: str) -> list[Document]:
-        return [journey for journey in self._journeys if type_ in self._instances.types(journey)]
+        return [journey for journey in self._journeys if type_ in self.instances.types(journey)]
 
     def _repeated(self, person: Person, event: Happened, now: int) -> str | None:
         """Rule T6: 24 h or the last 128 inputs, whichever is less."""
@@ -180,12 +185,11 @@ class Naive:
         event = step.event
         assert event is not None
         name = journey["journey"]
-        if not late:
-            self._see(step, journey)
+        self._entrances.see(step, journey, late=late)
         for place, clause in enumerate(journey["entry"]):
             if event.type not in names(clause["on"]):
                 continue
-            refused = self._asked(step, journey, place)
+            refused = self._entrances.asked(step, journey, place, late=late)
             if refused is None and not late:
                 self._enter(step, journey, clause)
                 return
@@ -193,51 +197,34 @@ class Naive:
             if refused is None:
                 return
 
-    def _see(self, step: Step, journey: Document) -> None:
-        """Rule P1: the event is kept for the patterns of the journey's entries."""
-        for place, clause in enumerate(journey["entry"]):
-            if "pattern" in clause and step.event and step.event.type in names(clause["on"]):
-                key = self._instances.key(step, journey, clause)
-                who = step.person.patterns.setdefault((journey["journey"], place, key), [])
-                self._matching.see(step, clause, journey, None, who)
-
-    def _asked(self, step: Step, journey: Document, place: int) -> str | None:
-        """Why a clause does not let in; None where it does."""
-        clause = journey["entry"][place]
-        if "pattern" in clause:
-            key = self._instances.key(step, journey, clause)
-            who = step.person.patterns.get((journey["journey"], place, key), [])
-            return None if self._matching.complete(step, clause, who) else "GUARD_FALSE"
-        if "becomes" in clause and not self._matching.becomes(step, clause, journey):
-            return "GUARD_FALSE"
-        fields = self._guards.fields(step, None)
-        return self._guards.holds(step, clause.get("when"), journey, None, fields)
-
     def _enter(
         self, step: Step, journey: Document, clause: Document, context: Document | None = None
     ) -> None:
         name, event = journey["journey"], step.event
         assert event is not None
-        key = self._instances.key(step, journey, clause)
+        key = self.instances.key(step, journey, clause)
         outcome = self._refused(step, journey, key)
+        if outcome != "NO_KEY":
+            outcome = self.operating.refusal(name) or outcome
         step.answer.entries.append((name, outcome or "ENTERED"))
         if outcome is not None:
             return
         for run in self._same(step.person, journey, key):
-            self._instances.end(step, run, "RESTARTED", None, event.type)
+            self.instances.end(step, run, "RESTARTED", None, event.type)
         entered = step.person.entered.setdefault(name, [])
         entered.append((key, step.at))
         run = Running(
             name, key, len(entered), step.at, "", step.at, step.at, event.origin, context or {}
         )
         run.to_reach = list(journey.get("milestones", {}))
-        self._instances.remember(step, journey, run, clause)
+        self.instances.remember(step, journey, run, clause)
         step.person.running.append(run)
         step.person.everything.append(run)
-        self._instances.wait_for_abandon(journey, run)
-        self._instances.write(step, run, None, journey["start"], event.type)
-        self._instances.arrive(step, journey, run, journey["start"])
-        self._instances.settle(step, journey, run)
+        self.instances.wait_for_abandon(journey, run)
+        trigger = "not_followed_by" if step.waited else event.type
+        self.instances.write(step, run, None, journey["start"], trigger)
+        self.instances.arrive(step, journey, run, journey["start"])
+        self.instances.settle(step, journey, run)
 
     def _same(self, person: Person, journey: Document, key: str | None) -> list[Running]:
         """The live instances that re-entry counts: of the key, or of the customer."""
@@ -293,34 +280,39 @@ class Naive:
             person.waiting = [c for c in person.waiting if c.due != due]
             answer.fired.extend(due for _ in released)
             step.candidates += released
+            for due_, type_, issued in deadlines(person):
+                if due_ == due:
+                    answer.fired.append(due)
+                    self._raise(step, type_, issued)
             for run in sorted(person.running, key=lambda run: (run.journey, run.key or "")):
                 if any(wait.due == due for wait in run.waits):
                     rounds[id(run)] += 1
                     self._fire_run(step, run, looping=rounds[id(run)] > MICROSTEPS)
-            for due_, journey, clause, seen in self._unfollowed(person):
+            for due_, journey, clause, seen in self._entrances.unfollowed(person):
                 if due_ == due:
+                    answer.fired.append(due)
                     seen.used = True
-                    step.event = seen.event
+                    step.event, step.waited = seen.event, True
                     self._enter(step, journey, clause)
-                    step.event = None
-            for due_, type_, issued in deadlines(person):
-                if due_ == due:
-                    self._raise(step, raised(person, due, type_, issued))
+                    step.event, step.waited = None, False
             candidates = step.candidates
-            self._instances.reckon(step)
+            self.instances.reckon(step)
             if self.next_due(person.key) != due:
-                self._decide(step)
+                self.decide(step)
                 candidates = []
         return answer
 
-    def _raise(self, step: Step, event: Happened) -> None:
+    def _raise(self, step: Step, type_: str, issued: Issued) -> None:
         """Rule A4: the engine's own event on a task reaches its instance as any other does."""
+        event = raised(step.person, step.at, type_, issued)
         answered(step.person, event)
+        if type_ == "TaskUnacked":
+            issued.ack_by = None
         step.event = event
         step.person.past.append(event)
         readers = {each["journey"]: False for each in self._readers(event.type)}
         for journey, run in self._in_order(step.person, readers):
-            self._instances.reach(step, journey, run, late=False)
+            self.instances.reach(step, journey, run, late=False)
         step.event = None
 
     def _switch(self, step: Step, run: Running, exit_: Document) -> bool:
@@ -328,8 +320,8 @@ class Naive:
         journey, event = self._by_name[run.journey], step.event
         other = self._by_name[exit_["switch_to"]]
         assert event is not None
-        view = self._guards.view(
-            step, run, self._guards.fields(step, run), journey.get("features", {})
+        view = self.guards.view(
+            step, run, self.guards.fields(step, run), journey.get("features", {})
         )
         context = {name: walk(value.tree, view) for name, value in exit_.get("with", {}).items()}
         key = {"key": exit_["key"]} if "key" in exit_ else {}
@@ -337,24 +329,27 @@ class Naive:
         self._enter(step, other, {"on": [event.type], **key}, context)
         return step.answer.entries[before][1] == "ENTERED"
 
-    def _decide(self, step: Step) -> None:
+    def decide(self, step: Step) -> None:
         """Candidates, and where they lead that came to nothing (rules C1, C9)."""
-        self._sending.release(step)
+        self.sending.release(step)
+        moved: Counter[int] = Counter()
         while step.candidates:
             told = len(step.answer.sends)
-            self._sending.decide(step)
+            self.sending.decide(step)
             decided, step.candidates = step.candidates, []
             outcomes = {each["command_id"]: each["outcome"] for each in step.answer.sends[told:]}
             for candidate in decided:
-                outcome = outcomes[str(self._sending.id_of(step, candidate))]
-                self._instances.follow(step, candidate, outcome)
+                # An account's send has no decision of its own where members decide it (M3).
+                outcome = outcomes.get(str(self.sending.id_of(step, candidate)), "DEFERRED")
+                self.instances.follow(step, candidate, outcome, moved)
+            self.instances.reckon(step)
 
     def _fire_run(self, step: Step, run: Running, *, looping: bool) -> None:
         """Rule S5: document order, the first whose guard holds; the others are spent."""
         due = sorted((w for w in run.waits if w.due == step.at), key=lambda w: w.index)
         run.waits = [wait for wait in run.waits if wait not in due]
         if looping:
-            self._instances.end(step, run, "LOOP", None, "after")
+            self.instances.end(step, run, "LOOP", None, "after")
             return
         for wait in due:
             run.begun.pop(wait.index, None)
@@ -366,34 +361,25 @@ class Naive:
     def _fire_one(self, step: Step, run: Running, wait: Wait) -> bool:
         journey = self._by_name[run.journey]
         if wait.index == ABANDON:
-            self._instances.end(step, run, "ABANDONED", None, "abandon")
+            self.instances.end(step, run, "ABANDONED", None, "abandon")
             return True
         transition = journey["stages"][run.stage]["transitions"][wait.index]
         if wait.exits:
-            self._instances.end(step, run, "EXIT", "past", "at")
+            self.instances.end(step, run, "EXIT", "past", "at")
             return True
+        if "pattern" in transition:
+            for seen in waiting(transition, run.patterns[run.stage, wait.index]):
+                if over(transition["pattern"], seen) == wait.due:
+                    seen.used, run.cause = True, seen.event.origin
         guard = None if "pattern" in transition else transition.get("when")
-        if self._guards.holds(step, guard, journey, run, {}) is not None:
+        if self.guards.holds(step, guard, journey, run, {}) is not None:
             return False
-        self._instances.take(step, journey, run, transition, _waited(transition))
-        self._instances.settle_if_moved(step, journey, run, transition)
+        self.instances.take(step, journey, run, transition, _waited(transition))
+        self.instances.settle_if_moved(step, journey, run, transition)
         return True
 
 
-def _joined(answers: list[Answer], last: Answer) -> Answer:
-    """The timers that fired before an input, and the input, as one answer."""
-    for answer in reversed(answers):
-        last.transitions[:0] = answer.transitions
-        last.commands[:0] = answer.commands
-        last.sends[:0] = answer.sends
-        last.fired[:0] = answer.fired
-    return last
-
-
 def _waited(transition: Document) -> str:
+    if "pattern" in transition:
+        return "not_followed_by"
     return "at" if "at" in transition else "after"
-
-
-def _nobody(event: Happened) -> Person:
-    """Somebody never heard of."""
-    return Person(event.key, event.customer_id, None if event.customer_id else event.anonymous_id)

@@ -8,6 +8,9 @@ from tests.properties.memory import Happened, Person, millis
 from tests.properties.trees import Cel, NoValue, View, walk
 
 Document = dict[str, Any]
+DAY = 24 * 3_600_000
+ENOUGH = 5
+"""Deliveries on a channel from which on answers there tell a preference (rule C7)."""
 GIVEN = "given"
 """The type of what a test says was known before: fields `traits`, `consent`, `reachable`."""
 
@@ -77,6 +80,8 @@ class Profile:
         for channel in self._customer.get("reachable", {}).values():
             for side in channel.values():
                 found.update(type_ for rule in as_rules(side) for type_ in names(rule["on"]))
+        for sources in self._customer.get("account", {}).values():
+            found.update(source.split(".")[0] for source in sources)
         for feature in (self._customer.get("features", {}) | features).values():
             found.add(_operation(feature)[1].split(".")[0])
         return found
@@ -94,6 +99,22 @@ class Profile:
             return value
         return None if at - best[0] > millis(declared["valid"]) else value
 
+    def preferred_channel(self, past: list[Happened], at: int) -> Any:
+        """What the customer declared, if `customer.yaml` says how (rule C7)."""
+        known = "preferred_channel" in self._traits()
+        return self.trait(past, "preferred_channel", at) if known else None
+
+    def liking(self, past: list[Happened], channel: str, at: int) -> int:
+        """3 a click, 1 an open, -5 a bounce, over 90 days, from five deliveries on (rule C7)."""
+        lately = [e.type for e in past if e.channel == channel and e.at > at - 90 * DAY]
+        if lately.count("MessageDelivered") < ENOUGH:
+            return 0
+        return (
+            3 * lately.count("MessageClicked")
+            + lately.count("MessageOpened")
+            - 5 * lately.count("MessageBounced")
+        )
+
     def zone(self, past: list[Happened], at: int) -> ZoneInfo:
         """The customer's, else the policies', else UTC (rule W5)."""
         own = self.trait(past, "timezone", at) if "timezone" in self._traits() else None
@@ -107,7 +128,8 @@ class Profile:
         anywhere = self._cell(past, purpose, None)
         known = [cell for cell in (exact, anywhere) if cell is not None]
         if known:
-            return max(known)[2]
+            # Of one event the word for the very channel counts.
+            return max(known, key=lambda cell: cell[:2])[2]
         default = self._customer.get("consent", {}).get("default", {}).get(purpose)
         if default is None:
             return bool(self._purposes[purpose]["consent"] == "opt_out")
@@ -217,13 +239,16 @@ def _written(event: Happened, trait: str, sources: list[str]) -> list[Any]:
 
 
 def _since(past: list[Happened], feature: Document) -> int:
-    """When the engine first heard of the customer, or the time of older history read later.
+    """When the engine first heard of the customer, or the time of older history of the feature's
+    type, whether or not it counted there.
 
-    Here features are never deployed later than the first input.
+    Here features are never deployed later than the first input; history that comes first, of
+    whatever type, was read when it came.
     """
     type_ = _operation(feature)[1].split(".")[0]
     heard = [event for event in past if event.type != GIVEN]
-    return min(heard[0].at, *(e.at for e in heard if e.backfill and e.type == type_), heard[0].at)
+    first = heard[0].read_at if heard[0].backfill else heard[0].at
+    return min([first, *(e.at for e in heard if e.backfill and e.type == type_)])
 
 
 _OPERATIONS = ("count", "sum", "min", "max", "first", "last", "recent", "distinct")

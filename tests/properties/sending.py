@@ -7,15 +7,16 @@ from uuid import uuid5
 
 from tests.properties.contact import Contact, counted
 from tests.properties.guards import Guards, Warming
-from tests.properties.memory import Candidate, Issued, Running, Step, Wait, millis
-from tests.properties.other_actions import WITHOUT_POLICY, taken
-from tests.properties.taking_back import OF_OTHERS, TakingBack, cause, listed
+from tests.properties.memory import Candidate, Issued, Person, Running, Step, Wait, millis
+from tests.properties.opening import Opening, expired
+from tests.properties.other_actions import WITHOUT_POLICY, due_of, taken
+from tests.properties.taking_back import OF_OTHERS, cause, listed
 from tests.properties.trees import NoValue, walk
 
 Document = dict[str, Any]
 
 
-class Sending(TakingBack):
+class Sending(Opening):
     def __init__(
         self,
         guards: Guards,
@@ -23,9 +24,11 @@ class Sending(TakingBack):
         channels: dict[str, Document],
         contact: Contact,
     ) -> None:
-        super().__init__(guards, journeys)
-        self._contact = contact
-        self._channels = channels
+        super().__init__(guards, journeys, channels, contact)
+        self.ask_members: Any = None
+        """Of an account: asks those whom a send means; says why it could not (rule M3)."""
+        self.written: dict[str, list[int]] = {}
+        """When commands were written to channels of limited room (rule C6)."""
 
     def ask(self, step: Step, run: Running, actions: list[Document]) -> None:
         for action in actions:
@@ -49,7 +52,11 @@ class Sending(TakingBack):
     def decide(self, step: Step) -> None:
         """Rule C1, of all candidates of an instant together."""
         step.acting = True
-        stood = [each for each in step.candidates if self._stands(step, each)]
+        stood = [
+            each
+            for each in step.candidates
+            if self._stands(step, each) and not self._asked_of_members(step, each)
+        ]
         ranked = self._contact.rank(step, stood)
         passed = [
             (each, channels)
@@ -68,100 +75,73 @@ class Sending(TakingBack):
         if plain and self._contact.held_out(step, journey["purpose"]):
             self._say(step, candidate, "HOLDOUT")
             return False
-        fields = candidate.event
-        outcome = self._guards.holds(step, send.get("when"), journey, candidate.run, fields)
-        if outcome is None and _expired(candidate, send.get("expires"), step.now):
+        if candidate.room is not None:
+            self._say(step, candidate, "CAPACITY")
+            return False
+        told, run = candidate.event, candidate.run
+        outcome = self._guards.holds(step, send.get("when"), journey, run, told)
+        if outcome == "WARMING":
+            outcome = "GUARD_FALSE"  # what a send ends in has no word of its own for it (O)
+        if outcome is None and expired(candidate, send.get("expires"), step.now):
             outcome = "EXPIRED"
         held = self._contact.held(step, candidate, journey["purpose"]) if plain else None
-        if outcome is None and held == "drop":
-            outcome = "HELD"
         if outcome is not None:
             self._say(step, candidate, outcome)
         elif not candidate.delayed and "delay" in send:
             candidate.delayed = True
             self._put_off(step, candidate, "DELAY", candidate.asked_for + millis(send["delay"]))
-            self._wait_since(step, candidate.run, send["id"])
+        elif self._paused(step, candidate) or self._kept_for_identity(step, candidate):
+            return False
+        elif held == "drop":
+            self._say(step, candidate, "HELD")
         elif held is not None:
             candidate.held = True
-            self._put_off(step, candidate, "HELD", held)
+            last = candidate.asked_at + millis(send["expires"]) if "expires" in send else held
+            self._put_off(step, candidate, "HELD", min(held, last + 1))
         else:
             return True
         return False
 
     def _put_off(self, step: Step, candidate: Candidate, why: str, until: int) -> None:
-        candidate.due = until
-        step.person.waiting.append(candidate)
-        self._say(step, candidate, "DEFERRED", cause=why, until=until)
+        super()._put_off(step, candidate, why, until)
+        self._wait_since(step, candidate.run, candidate.action["id"])
+
+    def _asked_of_members(self, step: Step, candidate: Candidate) -> bool:
+        if self.ask_members is None or "to" not in candidate.action:
+            return False
+        refused = self.ask_members(step, candidate)
+        if refused is not None:
+            self._say(step, candidate, refused)
+        return True
+
+    def _has_room(self, step: Step, candidate: Candidate, name: str, expires: Any) -> bool:
+        """Rule C6: there is room on the channel; else it waits for it, until it expires."""
+        if "capacity" not in self._channels[name] or candidate.granted == name:
+            return True
+        candidate.room = name
+        until = candidate.asked_at + millis(expires or "7d")
+        self._put_off(step, candidate, "CAPACITY", max(until, step.now) + 1)
+        return False
+
+    def urgency(self, person: Person, candidate: Candidate) -> tuple[float, int, int, str]:
+        """Who gets room first: score, priority, age, and the command's id."""
+        step = Step(person, candidate.asked_at, candidate.asked_at)
+        score = self._contact.urgency(step, candidate)
+        name = str(self.id_of(step, candidate))
+        return -score, -self._priority(candidate), candidate.asked_at, name
 
     def release(self, step: Step) -> None:
-        """Rule C8: what another journey has let go of is decided again."""
+        """Rule C8: what another journey has let go of is decided again; where one that holds has
+        ended, all that is held is.
+        """
+        ended = {each["journey"] for each in step.answer.transitions if each["end"]}
+        lifted = any("holds" in self.journeys[name] for name in ended)
         for candidate in [each for each in step.person.waiting if each.held]:
             purpose = self.journeys[candidate.run.journey]["purpose"]
-            if self._contact.held(step, candidate, purpose) is None:
+            if lifted or self._contact.held(step, candidate, purpose) is None:
                 candidate.held = False
                 step.person.waiting.remove(candidate)
                 step.candidates.append(candidate)
-
-    def _open(self, step: Step, candidate: Candidate, above: list[Candidate]) -> list[str]:
-        """(3) and (4): the channels that it may take now; none where it was decided otherwise."""
-        past, profile = step.person.past, self._guards.profile
-        purpose = self.journeys[candidate.run.journey]["purpose"]
-        if self._contact.contradicted(step, candidate, above):
-            self._say(step, candidate, "THEME_CONFLICT")
-            return []
-        if candidate.action.get("kind", "SEND") != "SEND":
-            return self._its_channel(step, candidate, purpose)
-        left = [c for c in listed(candidate.action) if c not in candidate.tried]
-        allowed = [c for c in left if profile.consent(past, purpose, c)]
-        reached = [c for c in allowed if profile.reachable(past, c)]
-        if not reached:
-            self._say(step, candidate, "UNREACHABLE" if allowed else "NO_CONSENT")
-            return []
-        loud = [c for c in reached if not self._contact.quiet(step, purpose, c, step.now)]
-        if not loud:
-            self._wait_for_morning(step, candidate, purpose, reached)
-            return []
-        if self._contact.arbitration(purpose) and not candidate.at_slot:
-            return self._collected(step, candidate, purpose, loud)
-        return loud
-
-    def _its_channel(self, step: Step, candidate: Candidate, purpose: str) -> list[str]:
-        """Rules A2 to A5: who is there needs no consent, and an audience no address."""
-        past, profile, action = step.person.past, self._guards.profile, candidate.action
-        kind, channel = action["kind"], action["channel"]
-        if kind == "ROUTE" or action.get("op") == "remove":
-            return [channel]
-        if not profile.consent(past, purpose, channel):
-            self._say(step, candidate, "NO_CONSENT")
-        elif kind != "SYNC" and not profile.reachable(past, channel):
-            self._say(step, candidate, "UNREACHABLE")
-        else:
-            return [channel]
-        return []
-
-    def _wait_for_morning(
-        self, step: Step, candidate: Candidate, purpose: str, channels: list[str]
-    ) -> None:
-        until = min(self._contact.opening(step, purpose, c) for c in channels)
-        late = _expired(candidate, candidate.action.get("expires"), until)
-        if self._contact.skips(purpose) or late:
-            self._say(step, candidate, "QUIET_HOURS")
-        else:
-            self._put_off(step, candidate, "QUIET_HOURS", until)
-
-    def _collected(
-        self, step: Step, candidate: Candidate, purpose: str, channels: list[str]
-    ) -> list[str]:
-        """Rule C5: it waits for its slot, at which the best win."""
-        slot = self._contact.slot(step, purpose, step.now)
-        candidate.at_slot = True
-        if slot == step.now:
-            return channels
-        if _expired(candidate, candidate.action.get("expires"), slot):
-            self._say(step, candidate, "EXPIRED")
-        else:
-            self._put_off(step, candidate, "ARBITRATION", slot)
-        return []
 
     def _take_place(
         self,
@@ -173,11 +153,11 @@ class Sending(TakingBack):
     ) -> None:
         """(5) to (7): the first channel that all caps allow, unless others have won."""
         purpose = self.journeys[candidate.run.journey]["purpose"]
-        arbitration = self._contact.arbitration(purpose)
+        collects = candidate.action.get("kind", "SEND") == "SEND" and not candidate.attempt
+        arbitration = self._contact.arbitration(purpose) if collects else None
         if arbitration and winners[purpose] >= arbitration.get("winners", 1):
             if arbitration.get("losers") == "defer":
-                slot = self._contact.slot(step, purpose, step.now + 1)
-                self._put_off(step, candidate, "ARBITRATION", slot)
+                self._go_on(step, candidate, purpose)
             else:
                 self._say(step, candidate, "LOWER_PRIORITY")
             return
@@ -185,7 +165,7 @@ class Sending(TakingBack):
         capless = candidate.action.get("kind", "SEND") in {*WITHOUT_POLICY, "SYNC"}
         free = [c for c in channels if capless or self._contact.room(step, purpose, c, sent)]
         if free:
-            winners[purpose] += 1
+            winners[purpose] += collects
             self._choose_channel(step, candidate, free[0], purpose)
             return
         once = any(self._contact.room(step, purpose, c, before) for c in channels)
@@ -194,8 +174,10 @@ class Sending(TakingBack):
     def _choose_channel(self, step: Step, candidate: Candidate, name: str, purpose: str) -> None:
         channel = self._channels[name]
         expires = candidate.action.get("expires", channel.get("expires"))
-        if _expired(candidate, expires, step.now + millis(channel.get("hold", "0s"))):
+        if expired(candidate, expires, step.now + millis(channel.get("hold", "0s"))):
             self._say(step, candidate, "EXPIRED")
+            return
+        if not self._has_room(step, candidate, name, expires):
             return
         try:
             if not self._wins(step, candidate):
@@ -227,7 +209,7 @@ class Sending(TakingBack):
         if kind == "ROUTE" or any(r.priority >= self._priority(candidate) for r in rivals):
             return not rivals
         for rival in rivals:
-            self._call_back(step, rival.of.run, rival)
+            self.call_back(step, rival.of.run, rival)
         return True
 
     def _command(self, step: Step, candidate: Candidate, channel: str, purpose: str) -> None:
@@ -235,8 +217,7 @@ class Sending(TakingBack):
         journey = self.journeys[run.journey]
         hold = millis(self._channels[channel].get("hold", "0s"))
         expires = send.get("expires", self._channels[channel].get("expires"))
-        fields = candidate.event
-        view = self._guards.view(step, run, fields, journey.get("features", {}))
+        view = self._guards.view(step, run, candidate.event, journey.get("features", {}))
         step.answer.commands.append(
             {
                 "command_id": str(self.id_of(step, candidate)),
@@ -258,6 +239,7 @@ class Sending(TakingBack):
                 **OF_OTHERS,
                 "reply_to": self._contested(step, candidate) if "reply_to" in send else None,
                 **{name: send.get(name) for name in ("slot", "team", "op")},
+                **due_of(step, candidate, expires),
                 "journey": [
                     run.journey,
                     journey["version"],
@@ -269,10 +251,13 @@ class Sending(TakingBack):
                 "decision_id": str(uuid5(self.id_of(step, candidate), f"SENT/{step.now}")),
             }
         )
+        self._supersede(step, candidate)
         run.issued.append(self._issued(step, candidate, channel, purpose))
+        if candidate.granted == channel:
+            self.written.setdefault(channel, []).append(step.now)
         for issued in list(run.issued):
             if issued.send == send.get("replaces"):
-                self._call_back(step, run, issued)
+                self.call_back(step, run, issued)
         self._wait_since(step, run, send["id"])
 
     def _issued(self, step: Step, candidate: Candidate, channel: str, purpose: str) -> Issued:
@@ -326,22 +311,20 @@ class Sending(TakingBack):
         return max(start + after, entered)
 
     def came_back(self, step: Step) -> None:
-        """Rule C7: a final bounce or failure, before it expires, takes the next channel."""
+        """Rules C7, T7: a final bounce or failure, before it expires, takes the next channel."""
         event = step.event
         if event is None or event.type not in ("MessageBounced", "MessageFailed"):
             return
         for issued in [i for run in step.person.everything for i in run.issued]:
             if issued.command_id != event.fields["command_id"] or not event.fields["permanent"]:
                 continue
+            if issued.kind != "SEND" or issued.returned:
+                continue
             issued.returned, of = True, issued.of
             expires = of.action.get("expires", self._channels[issued.channel].get("expires"))
             tried = (*of.tried, issued.channel)
             left = [c for c in listed(of.action) if c not in tried]
-            if left and not _expired(of, expires, step.now) and of.run.ended is None:
-                step.candidates.append(
-                    replace(of, attempt=of.attempt + 1, tried=tried, due=None, at_slot=True)
-                )
-
-
-def _expired(candidate: Candidate, expires: str | None, at: int) -> bool:
-    return expires is not None and at > candidate.asked_at + millis(expires)
+            ended = of.run.ended is not None or event.backfill
+            if left and not ended and not expired(of, expires, step.now):
+                again = replace(of, attempt=of.attempt + 1, tried=tried, due=None, at_slot=True)
+                step.candidates.append(again)

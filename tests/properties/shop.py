@@ -19,6 +19,21 @@ TYPES: dict[str, dict[str, str]] = {
     "Bounced": {"command_id": "string", "permanent": "boolean"},
     "Noise": {"label": "string"},
 }
+_ANSWER = {"command_id": "string"}
+MORE_TYPES: dict[str, dict[str, str]] = {
+    "Dated": {"due": "string?", "zone": "string?"},
+    "MessageBounced": _ANSWER | {"permanent": "boolean"},
+    "MessageFailed": _ANSWER | {"permanent": "boolean"},
+    "RouteApplied": _ANSWER,
+    "Shown": _ANSWER,
+    "Dismissed": _ANSWER,
+    "TaskAccepted": _ANSWER,
+    "TaskDeclined": _ANSWER,
+    "TaskDone": _ANSWER,
+    "TaskUnacked": _ANSWER,
+    "TaskExpired": _ANSWER,
+}
+"""Of the whole language: dates, and answers to all kinds of commands."""
 SHOP_TYPES = ("Viewed", "Added", "Bought")
 LABELS = ("red", "blue")
 KEYS = ("k1", "k2")
@@ -26,7 +41,7 @@ CHANNELS = ("email", "push", "sms")
 PURPOSES = ("marketing", "service", "vital")
 
 
-def avsc(name: str) -> str:
+def avsc(name: str, fields: dict[str, str]) -> str:
     """The Avro schema of a type, as a file's text."""
 
     def declared(field_name: str, kind: str) -> Document:
@@ -49,10 +64,11 @@ def avsc(name: str) -> str:
         declared("session_id", "string?"),
         {"name": "backfill", "type": "boolean", "default": False, "doc": "History."},
     ]
-    own = [declared(field_name, kind) for field_name, kind in TYPES[name].items()]
+    own = [declared(field_name, kind) for field_name, kind in fields.items()]
     record = {"type": "record", "name": name, "namespace": "journey.events", "doc": "An event."}
     return json.dumps(record | {"fields": shared + own})
 
 
 def schema_files() -> dict[str, str]:
-    return {f"schemas/events/{name}/1.avsc": avsc(name) for name in TYPES}
+    types = TYPES | MORE_TYPES
+    return {f"schemas/events/{name}/1.avsc": avsc(name, types[name]) for name in types}

@@ -12,7 +12,16 @@ COMMANDS = UUID("6d1f0c5e-3b7a-5c0e-9a41-f2d08b6c7e15")
 """The namespace of command ids."""
 OF_OTHERS = dict.fromkeys(("reply_to", "slot", "team", "op", "ack_by", "due_at", "experiment"))
 """What a send's command leaves to those of other actions."""
-CANCELLING = {"SWITCHED", "GOAL", "EXIT", "ABANDONED", "RESTARTED", "LOOP", "QUARANTINED"}
+CANCELLING = {
+    "STOPPED",
+    "SWITCHED",
+    "GOAL",
+    "EXIT",
+    "ABANDONED",
+    "RESTARTED",
+    "LOOP",
+    "QUARANTINED",
+}
 
 
 def cause(step: Step, run: Running) -> tuple[str, str, int]:
@@ -24,6 +33,8 @@ class TakingBack:
     def __init__(self, guards: Guards, journeys: dict[str, Document]) -> None:
         self._guards = guards
         self.journeys = journeys
+        self.pause: Any = None
+        """Until when a pause of its journey keeps a candidate back; None: it does not (rule V3)."""
 
     def cancel(
         self, step: Step, run: Running, kinds: set[str], visit: tuple[str, int] | None
@@ -40,7 +51,7 @@ class TakingBack:
                 self._say(step, candidate, "CANCELLED")
         for issued in run.issued:
             if issued.cancel_on in kinds and visit in (None, (issued.stage, issued.visit)):
-                self._call_back(step, run, issued)
+                self.call_back(step, run, issued)
 
     def withdraw(self, step: Step, withdrawn: set[str]) -> None:
         """Rule K1: a withdrawal cancels at once what waits or is open."""
@@ -54,10 +65,11 @@ class TakingBack:
         for run in step.person.everything:
             for issued in run.issued:
                 purpose = issued.purpose
-                if purpose in withdrawn and not consent(past, purpose, issued.channel):
-                    self._call_back(step, run, issued)
+                needs = issued.kind != "ROUTE"  # who called is answered, whatever they allow
+                if needs and purpose in withdrawn and not consent(past, purpose, issued.channel):
+                    self.call_back(step, run, issued)
 
-    def _call_back(self, step: Step, run: Running, issued: Issued) -> None:
+    def call_back(self, step: Step, run: Running, issued: Issued) -> None:
         if not is_open(issued, step.now):
             return
         issued.cancelled = True
@@ -83,6 +95,63 @@ class TakingBack:
                 "event_id": cause(step, run)[0],
             }
         )
+
+    def _supersede(self, step: Step, candidate: Candidate) -> None:
+        """Rule A5: of one audience only the last word of an instance waits."""
+        mine = candidate.action
+        for other in list(step.person.waiting):
+            if (
+                mine.get("kind") == other.action.get("kind") == "SYNC"
+                and other.run is candidate.run
+                and other.asked_at <= candidate.asked_at
+                and [other.action[name] for name in ("channel", "content")]
+                == [mine[name] for name in ("channel", "content")]
+            ):
+                step.person.waiting.remove(other)
+                self._say(step, other, "CANCELLED")
+
+    def _put_off(self, step: Step, candidate: Candidate, why: str, until: int) -> None:
+        self._supersede(step, candidate)
+        candidate.due = until
+        step.person.waiting.append(candidate)
+        self._say(step, candidate, "DEFERRED", cause=why, until=until)
+
+    def _paused(self, step: Step, candidate: Candidate) -> bool:
+        """Rule V3: it waits; who waits on the phone cannot."""
+        until = None if self.pause is None else self.pause(step, candidate)
+        if until is None:
+            return False
+        if candidate.action.get("kind") == "ROUTE":
+            self._say(step, candidate, "PAUSED")
+        else:
+            candidate.paused = True
+            self._put_off(step, candidate, "PAUSED", until)
+        return True
+
+    def _kept_for_identity(self, step: Step, candidate: Candidate) -> bool:
+        """Rule M1: who somebody is must be known first; M2: nothing goes out twice."""
+        person, run = step.person, candidate.run
+        here = (candidate.action["id"], candidate.stage, candidate.visit, candidate.number)
+        sent = [
+            (one.send, one.stage, one.visit, one.of.number)
+            for one in run.issued
+            if not one.cancelled and one.of.attempt == candidate.attempt
+        ]
+        if person.aliases and here in sent:
+            self._say(step, candidate, "CANCELLED")
+            return True
+        candidate.of_identity = person.asking_until is not None
+        if candidate.of_identity and candidate.action.get("kind", "SEND") != "ROUTE":
+            self._put_off(step, candidate, "IDENTITY", person.asking_until or 0)
+            return True
+        return False
+
+    def action(self, run: Running, name: str) -> Document:
+        """The action of that id, as its author wrote it."""
+        stages = self.journeys[run.journey]["stages"].values()
+        listed = [each for stage in stages for each in (*stage["on_enter"], *stage["on_exit"])]
+        listed += [a for stage in stages for way in stage["transitions"] for a in way.get("do", [])]
+        return next(each["send"] for each in listed if each["send"]["id"] == name)
 
     def id_of(self, step: Step, candidate: Candidate) -> UUID:
         """Rule A6."""

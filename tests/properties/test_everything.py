@@ -23,7 +23,7 @@ from tests.decide.plans import DAY, HOUR, MINUTE, T0
 from tests.properties.everything import ANSWERS, DATES, SHOP, plans
 
 if TYPE_CHECKING:
-    from journey_engine.decide.decision import Decision
+    from journey_engine.decide.verdict import Decision
 
 KEYS = ("c:anna", "c:anna", "c:bob", "a:v", "a:w")
 AFTERWARDS = ("DELIVERED", "FAILED", "BOUNCED", "FALLBACK")

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, TimersDue, state_key
+from journey_engine.decide.event import Event, TimersDue
+from journey_engine.decide.keys import state_key
 from journey_engine.decide.state import EMPTY, STATE_BYTES_MAX, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
 from journey_engine.encode.state import decode_state, encode_state
 from tests.properties.core import Core, as_event, compiled
@@ -49,27 +50,31 @@ def ran(given_: Definitions, log: list[Happened], until: int = LONG_AFTER) -> Re
     return recorder
 
 
-@given(definitions(), logs())
-def test_the_same_inputs_from_stored_states_give_the_same_bytes(
-    given_: Definitions, log: list[Happened]
+@given(definitions(), logs(), st.integers(0, 3))
+def test_a_run_starts_anew_anywhere_takes_no_repeat_and_ends_every_candidate_once(
+    given_: Definitions, log: list[Happened], back: int
 ) -> None:
-    """Laws 1 and 2: after a crash the states are read back and the rest is taken again."""
+    """Laws 1, 2 and 7, of one run: most of the time goes into definitions and their plan."""
     recorder = ran(given_, log)
-    plan = compiled(given_)
+    goes_on_from_stored_states(recorder)
+    takes_no_repeat(recorder, back)
+    ends_each_candidate_once(recorder)
+
+
+def goes_on_from_stored_states(recorder: Recorder) -> None:
+    """Laws 1 and 2: after a crash the states are read back and the rest is taken again."""
     for before, input_, now, decision in recorder.asked:
         restored = decode_state(encode_state(before))
-        again = decide(plan, restored, input_, now)
+        again = decide(recorder.plan, restored, input_, now)
         assert encode_state(again.state) == encode_state(decision.state)
         assert again.commands == decision.commands
         assert again.transitions == decision.transitions
         assert again.sends == decision.sends
 
 
-@given(definitions(), logs(), st.integers(0, 3))
-def test_a_repeat_changes_nothing(given_: Definitions, log: list[Happened], back: int) -> None:
-    """Law 2: a publisher's repeat within the dedupe horizon."""
-    plan = compiled(given_)
-    recorder = ran(given_, log)
+def takes_no_repeat(recorder: Recorder, back: int) -> None:
+    """Law 2: a publisher's repeat within the dedupe horizon changes nothing."""
+    plan = recorder.plan
     taken: dict[str, list[tuple[Event, int]]] = defaultdict(list)
     for _, input_, now, decision in recorder.asked:
         key = state_key(input_.customer_id, input_.anonymous_id)
@@ -82,6 +87,26 @@ def test_a_repeat_changes_nothing(given_: Definitions, log: list[Happened], back
         assert repeat.outcome == "DUPLICATE"
         assert repeat.state is decision.state
         assert not [*repeat.commands, *repeat.transitions, *repeat.sends, *repeat.timers_fired]
+
+
+def ends_each_candidate_once(recorder: Recorder) -> None:
+    """Law 7. A candidate is known by the id that its command has or would have had.
+
+    A stage that leads back to itself sends for ever: what it asked for last may still wait.
+    """
+    outcomes: dict[str, list[str]] = defaultdict(list)
+    commands: Counter[str] = Counter()
+    for _, _, _, decision in recorder.asked:
+        for send in decision.sends:
+            outcomes[send.command_id].append(send.outcome.value)
+        commands.update(c.command_id for c in decision.commands)
+    still = sum(len(state.pending) for state in recorder.states.values())
+    assert still == sum(said[-1] == "DEFERRED" for said in outcomes.values())
+    for command_id, said in outcomes.items():
+        final = [each for each in said if each != "DEFERRED"]
+        assert final in ([], said[-1:]), said
+        assert commands[command_id] == (said[-1] == "SENT")
+    assert all(count == 1 for count in commands.values())
 
 
 def armed(state: CustomerState) -> Counter[tuple[Any, ...]]:
@@ -120,30 +145,6 @@ def test_a_timer_fires_once_and_never_early(
             assert due is None or due > passed
         assert max(left.values(), default=1) == 1, "armed twice"
         assert now >= passed or isinstance(input_, Event)
-
-
-@given(definitions(), logs())
-def test_every_candidate_ends_in_one_final_outcome(
-    given_: Definitions, log: list[Happened]
-) -> None:
-    """Law 7. A candidate is known by the id that its command has or would have had.
-
-    A stage that leads back to itself sends for ever: what it asked for last may still wait.
-    """
-    recorder = ran(given_, log)
-    outcomes: dict[str, list[str]] = defaultdict(list)
-    commands: Counter[str] = Counter()
-    for _, _, _, decision in recorder.asked:
-        for send in decision.sends:
-            outcomes[send.command_id].append(send.outcome.value)
-        commands.update(c.command_id for c in decision.commands)
-    still = sum(len(state.pending) for state in recorder.states.values())
-    assert still == sum(said[-1] == "DEFERRED" for said in outcomes.values())
-    for command_id, said in outcomes.items():
-        final = [each for each in said if each != "DEFERRED"]
-        assert final in ([], said[-1:]), said
-        assert commands[command_id] == (said[-1] == "SENT")
-    assert all(count == 1 for count in commands.values())
 
 
 @given(definitions(), logs(), st.data())
