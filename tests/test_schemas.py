@@ -141,6 +141,13 @@ def test_the_newest_version_stands_for_its_type_and_all_can_be_found() -> None:
     assert sorted(s.version for s in parsed.by_fingerprint.values()) == [1, 9, 10]
 
 
+def test_a_field_that_some_version_marks_is_personal_and_so_are_the_ids() -> None:
+    newer = event(own(), own("note", ["null", "string"], default=None))
+    marked = own("phone", ["null", "string"], default=None, pii=True)
+    files = {PATH: event(own(), marked), PATH.replace("1.avsc", "2.avsc"): newer}
+    assert Schemas.parse(files).personal("OrderPlaced") == {"customer_id", "anonymous_id", "phone"}
+
+
 def test_two_versions_with_one_fingerprint_are_refused() -> None:
     second = "schemas/events/OrderPlaced/2.avsc"
     plain = event(own("at", "long"))

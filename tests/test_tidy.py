@@ -165,7 +165,7 @@ def with_parents(name: str) -> Iterator[str]:
 
 
 def test_every_module_is_used() -> None:
-    """A module that only its tests import is dead."""
+    """A module that only its tests import is dead; the examples are programs."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     reached = set(re.findall(r"journey_engine(?:\.\w+)+", project))
     paths = {module_name(path): path for path in PACKAGE.rglob("*.py") if path.stem != ENTRY_POINT}
@@ -173,7 +173,8 @@ def test_every_module_is_used() -> None:
         for other in imported(path):
             reached.update(found for found in with_parents(other) if found != module_name(path))
     packages = {module_name(path) for path in PACKAGE.rglob("__init__.py")}
-    unused = set(paths) - reached - packages
+    examples = {name for name in paths if ".examples." in name}
+    unused = set(paths) - reached - packages - examples
     nothing([f"{place(paths[name], 1)}: nobody imports it: use it or remove it" for name in unused])
 
 

@@ -26,7 +26,7 @@ from journey_engine.define.topics import Topics, parse_topics
 from journey_engine.encode.deadletter import PREFIX
 from journey_engine.encode.outgoing import OutKind
 from journey_engine.encode.position import POSITION_KEY
-from journey_engine.encode.state import decode_state
+from journey_engine.encode.state import decode_any_state
 from journey_engine.run.brokers import free_port
 from journey_engine.run.naming import Names, names
 from journey_engine.run.outbox import encode_output
@@ -200,14 +200,16 @@ class Rig:
                     return
 
     async def states(self) -> Mapping[str, CustomerState]:
-        """The customers' states as the changelog has them."""
+        """The states of customers and accounts as the changelog has them."""
         states: dict[str, CustomerState] = {}
         async for record in tail(self.settings, (self.names.changelog,), self.topics.partitions):
             assert record.key is not None
             if record.value is None:
                 states.pop(record.key.decode(), None)
             elif record.key != POSITION_KEY:
-                states[record.key.decode()] = decode_state(record.value)
+                state = decode_any_state(record.value)
+                if isinstance(state, CustomerState):
+                    states[record.key.decode()] = state
         return states
 
     def logged(self, event: str | None = None) -> list[dict[str, Any]]:
@@ -304,8 +306,8 @@ class Process:
                 yield self.get(path)[0]
             time.sleep(0.05)
 
-    async def ready(self) -> None:
+    async def ready(self, timeout_s: float = 30) -> None:
         def wait() -> bool:
-            return any(status == 200 for status in self.polls("/readyz"))
+            return any(status == 200 for status in self.polls("/readyz", timeout_s))
 
         assert await asyncio.to_thread(wait), "the worker did not become ready"

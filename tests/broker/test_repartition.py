@@ -14,11 +14,24 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from journey_engine.decide.account_state import NO_ACCOUNT
+from journey_engine.decide.governing_state import PartitionState
+from journey_engine.decide.message import PARTITION
+from journey_engine.decide.room_state import ChannelState
+from journey_engine.decide.state import CustomerState, MacroStage
 from journey_engine.decode.decode import Reader, Rejected, decode
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
+from journey_engine.define.operation import Operation
 from journey_engine.define.topics import Topics
-from journey_engine.encode.position import MOVING, POSITION_KEY, decode_position
+from journey_engine.encode.position import (
+    MOVING,
+    POSITION_KEY,
+    Position,
+    decode_position,
+    encode_position,
+)
+from journey_engine.encode.state import decode_any_state, encode_state
 from journey_engine.run.brokers import KafkaBroker
 from journey_engine.run.definitions import load_topics
 from journey_engine.run.naming import names
@@ -30,7 +43,7 @@ from journey_engine.run.settings import Settings, load
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.tailing import tail
 from journey_engine.run.topics import create_topics
-from tests.bench.changelog import fill
+from tests.bench.changelog import START_MS, fill
 from tests.broker.rig import ROOT, Process
 from tests.broker.shipped import TOPOLOGIES, ShippedRig
 from tests.run.shop import SCHEMAS
@@ -80,10 +93,11 @@ class Move:
         return process.returncode, out, err
 
     async def refused(self) -> str:
-        code, _, said = await self.run()
+        code, out, err = await self.run()
         assert code == 1
-        assert "Traceback" not in said
-        return said
+        assert "Traceback" not in err
+        (told,) = json.loads(out)["errors"]
+        return str(told["message"])
 
     async def changelog(self) -> list[Record]:
         return [each async for each in self._tail()]
@@ -118,6 +132,37 @@ async def restore(move: Move) -> Mapping[int, MemoryStore]:
     return stores
 
 
+CAPACITY = ChannelState(used=[(START_MS, 3)], granted=["r"])
+OTHERS = {
+    b"a:visitor": encode_state(CustomerState(macro_history=[MacroStage("s", START_MS, 1)])),
+    b"b:company": encode_state(CustomerState(account=NO_ACCOUNT)),
+    b"n:email": encode_state(CAPACITY),
+}
+"""A visitor's state, an account's, that of a channel's room."""
+
+
+def said(partition: int) -> PartitionState:
+    """A pause of which all know, and a sweep of which only one has not come to its end."""
+    paused = {"cart-rescue": Operation(paused=True)}
+    if partition != 2:
+        return PartitionState(paused)
+    resumed = Operation(resumed_at=START_MS)
+    return PartitionState({**paused, "win-back": resumed}, "c:customer-000000100", START_MS)
+
+
+async def say(old: Settings, changelog: str, partitions: int) -> None:
+    """States of every other kind, and what operators said to each partition."""
+    output = Output(old)
+    await output.start()
+    last = encode_position(Position({}, "bench", START_MS, 1_000))
+    for partition in range(partitions):
+        mine = [one for one in OTHERS.items() if partition_of(one[0][2:], partitions) == partition]
+        told = (b"o:", encode_state(said(partition)))
+        records = [*mine, told, (POSITION_KEY, last)]
+        await output.write(changelog, partition, [Message(*one) for one in records])
+    await output.stop()
+
+
 async def test_a_move_killed_half_way_is_seen_and_ends_when_run_again(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
@@ -127,6 +172,7 @@ async def test_a_move_killed_half_way_is_seen_and_ends_when_run_again(
     await create_topics(old, old_topics)
     changelog = names(old_topics, old.topic_prefix).changelog
     await fill(old, changelog, old_topics.partitions, customers)
+    await say(old, changelog, old_topics.partitions)
     move = Move(old, f"{app}-7", tmp_path, to=7, prefix=f"{app}-7.")
     assert f"{app}-7-customers-changelog is missing" in await move.refused()
     await create_topics(move.settings, move.topics)
@@ -142,16 +188,25 @@ async def test_a_move_killed_half_way_is_seen_and_ends_when_run_again(
 
     code, out, err = await move.run()
     assert code == 0, err
-    said = json.loads(out)
-    assert (said["states"], said["from_partitions"]) == (customers, 4)
+    answer = json.loads(out)
+    assert (answer["states"], answer["from_partitions"]) == (customers + len(OTHERS) + 7, 4)
     before = [each async for each in tail(old, [changelog], old_topics.partitions)]
     stores = await restore(move)
-    assert [len(list(store.states())) for store in stores.values()] == said["partitions"]
-    assert {key: (p, data) for p, store in stores.items() for key, data in store.states()} == {
+    assert [len(list(store.states())) for store in stores.values()] == answer["partitions"]
+    told = [decode_any_state(store.get(PARTITION) or b"") for store in stores.values()]
+    operations = {"cart-rescue": Operation(paused=True), "win-back": Operation(resumed_at=START_MS)}
+    assert told == [PartitionState(operations, "", START_MS)] * 7
+    assert {
+        key: (p, data)
+        for p, store in stores.items()
+        for key, data in store.states()
+        if key != PARTITION
+    } == {
         key.decode(): (partition_of(key[2:], 7), data)
         for (key, _), data in states_of(before).items()
+        if key.decode() != PARTITION
     }
-    assert json.loads((await move.run())[1]) == said  # once more changes nothing
+    assert json.loads((await move.run())[1]) == answer  # once more changes nothing
 
     output = Output(move.settings)
     await output.start()

@@ -42,7 +42,7 @@ async def baseline(seed: int, seconds: float, rate: int, folder: Path) -> dict[s
             worker.start()
         await asyncio.sleep(STARTED_S)
         workload = Workload(seed, schemas, channels, wanted.partitions)
-        load = Load(cluster.settings, workload, rate, strays=False)
+        load = Load(cluster.settings, workload, rate, across=False)
         faults = Faults(cluster, ready_within_s=READY_WITHIN_S)
         sending = asyncio.create_task(load.run(seconds))
         await faults.follow([_without_points(each) for each in draw(seed, seconds, WORKERS)])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from journey_engine.encode.ledger import Run, decode_ledger
+from journey_engine.encode.message import is_message
 from journey_engine.run import definitions
 from journey_engine.run.naming import Names, names
 from journey_engine.run.settings import ClockKind, StoreKind
@@ -83,7 +84,7 @@ class ChaosRun:
         self._workload = Workload(plan.seed, defined.schemas, channels, self._names.partitions)
         wall = plan.clock is ClockKind.WALL
         settings = self._cluster.settings
-        self._load = Load(settings, self._workload, plan.rate, strays=wall, marks=not wall)
+        self._load = Load(settings, self._workload, plan.rate, across=wall, marks=not wall)
         self._faults = Faults(self._cluster)
 
     @property
@@ -105,8 +106,14 @@ class ChaosRun:
             self._load.enough.set()
             await load
             found = checks.Findings()
+            settled: Mapping[Place, int] = {}
             try:
-                await self._covered()
+                await self._covered(
+                    {place: len(records) - 1 for place, records in self._load.sent.items()}
+                )
+                await asyncio.sleep(SETTLED_S)
+                settled = await self._inbox_ends()
+                await self._covered(settled)
             except StuckError as error:
                 found.add("stuck", str(error))
             for number, worker in enumerate(cluster.workers):
@@ -115,11 +122,19 @@ class ChaosRun:
             for number, code in enumerate(await cluster.leave()):
                 if code != 0:
                     found.add("bad_exit", f"worker {number} left with {code}")
-            return await self._judge(found)
+            return await self._judge(found, settled)
 
-    async def _covered(self) -> None:
-        """Wait until the ledger tells of every input, for as long as it comes nearer to that."""
-        left = {place: len(records) - 1 for place, records in self._load.sent.items()}
+    async def _inbox_ends(self) -> Mapping[Place, int]:
+        """The last offset of each of the inbox's partitions, -1 where nothing lies."""
+        broker, names = self._cluster.broker.address, self._names
+        said = await read(broker, (names.inbox,), names.partitions)
+        return {place: lying[-1].offset if lying else -1 for place, lying in said.items()}
+
+    async def _covered(self, last: Mapping[Place, int]) -> None:
+        """Wait until the ledger tells of these offsets, for as long as it comes nearer to that."""
+        left = {place: offset for place, offset in last.items() if offset >= 0}
+        if not left:
+            return
         settings, partitions = self._cluster.settings, self._names.partitions
         loop = asyncio.get_running_loop()
         try:
@@ -134,9 +149,8 @@ class ChaosRun:
                         break
         except TimeoutError:
             raise StuckError(f"last offsets not taken: {left}") from None
-        await asyncio.sleep(SETTLED_S)
 
-    async def _judge(self, found: checks.Findings) -> Outcome:
+    async def _judge(self, found: checks.Findings, settled: Mapping[Place, int]) -> Outcome:
         wanted, broker = self._names, self._cluster.broker.address
         kinds = (*wanted.commands.values(), *wanted.outputs.values())
         kept = (wanted.ledger, wanted.changelog)
@@ -151,7 +165,12 @@ class ChaosRun:
         judge(
             found,
             Evidence(
-                self._shop, self._plan.clock, committed, self._load.sent, self._workload.poison
+                self._shop,
+                self._plan.clock,
+                committed,
+                self._load.sent,
+                self._workload.poison,
+                settled,
             ),
         )
         hits = [hit for worker in self._cluster.workers for hit in worker.hits]
@@ -162,6 +181,11 @@ class ChaosRun:
             "faults": dict(self._faults.done),
             "events": sum(len(records) for records in self._load.sent.values()),
             "commands": _count(committed, wanted.commands.values()),
+            "messages": sum(
+                is_message(one.headers)
+                for lying in only(committed, (wanted.inbox,)).values()
+                for one in lying
+            ),
             **{name: found.counts[name] for name in MUST_BE_ZERO},
             "other_findings": {k: n for k, n in found.counts.items() if k not in MUST_BE_ZERO},
             "aborted_records": sum(len(raw[place]) - len(committed[place]) for place in raw),

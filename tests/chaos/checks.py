@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from journey_engine.decode.record import Record
@@ -11,7 +12,7 @@ from journey_engine.encode.ledger import LedgerEntry, Run, Tick, decode_ledger
 from journey_engine.encode.position import POSITION_KEY, decode_position
 from journey_engine.run.merge import NEVER
 from journey_engine.schemas import Schemas
-from tests.chaos.oracle import Body, Expected
+from tests.chaos.oracle import Body, Expected, Shop
 from tests.chaos.reading import Contents, Place
 
 EXAMPLES = 12
@@ -85,6 +86,20 @@ def _check_cover(found: Findings, place: Place, runs: Sequence[Run], lying: Sequ
         found.add("ledger_gap", f"{place}: from {lying[index]} on", len(lying) - index)
 
 
+def up_to(inputs: Contents, ledger: Contents, settled: Mapping[Place, int]) -> Contents:
+    """The inputs without what need not have been taken, and was not."""
+    ends = dict(settled)
+    for place, records in ledger.items() if settled else ():
+        for step in (step for entry in entries(records) for step in entry.steps):
+            where = Place(step.topic if isinstance(step, Run) else "", place.partition)
+            if isinstance(step, Run) and where in ends:
+                ends[where] = max(ends[where], step.last)
+    return {
+        place: [one for one in each if one.offset <= ends.get(place, one.offset)]
+        for place, each in inputs.items()
+    }
+
+
 def check_outputs(found: Findings, expected: Expected, outputs: Contents) -> None:
     """The same bodies, each as often, and for each customer in the same order."""
     for place in {*outputs, *expected.outputs}:
@@ -139,6 +154,23 @@ def _by_key(bodies: Iterable[Body], both: set[Body]) -> Mapping[bytes | None, li
 def _example(place: Place, body: Body) -> str:
     key, value, headers = body
     return f"{place} key {key!r} value {(value or b'')[:60].hex()} headers {headers[:4]}"
+
+
+def check_room(found: Findings, shop: Shop, outputs: Contents) -> None:
+    """No window holds more commands of a channel than it takes (rule C6)."""
+    for name, channel in shop.definitions.plan.channels.items():
+        if channel.capacity is None:
+            continue
+        most, topic = channel.capacity.most, shop.names.commands[name]
+        per = timedelta(milliseconds=channel.capacity.per)
+        written = [
+            each for place, lying in outputs.items() if place.topic == topic for each in lying
+        ]
+        read = (read_whole(one.value or b"", shop.definitions.schemas)[1] for one in written)
+        times = sorted(one["created_at"] for one in read if one["action"] == "SEND")
+        for first, last in zip(times, times[most:], strict=False):
+            if last - first < per:
+                found.add("over_capacity", f"{name}: {most + 1} from {first} to {last}")
 
 
 def check_timers(found: Findings, transitions: Contents, schemas: Schemas) -> None:

@@ -28,7 +28,7 @@ class Load:
         workload: Workload,
         rate: int,
         *,
-        strays: bool,
+        across: bool,
         marks: bool = False,
     ) -> None:
         self.sent: defaultdict[Place, list[Record]] = defaultdict(list)
@@ -36,7 +36,7 @@ class Load:
         self._output = Output(settings)
         self._workload = workload
         self._rate = rate
-        self._strays = strays
+        self._across = across
         self._marks = marks
 
     async def run(self, seconds: float) -> None:
@@ -56,7 +56,7 @@ class Load:
                 last, ticks = now, ticks + 1
                 count = int(min(owed, CATCH_UP * self._rate * TICK_S))
                 owed, left = owed - count, left - count
-                records = self._workload.batch(count, wall_ms(), strays=self._strays)
+                records = self._workload.batch(count, wall_ms(), across=self._across)
                 if self._marks and ticks % MARK_TICKS == 0:
                     records += self._workload.marks(wall_ms())
                 await self._publish(records)

@@ -11,15 +11,26 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, TimersDue, state_key
-from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.event import Event
+from journey_engine.decide.keys import state_key
+from journey_engine.decide.message import CHANNEL, Message, timers_of
+from journey_engine.decide.room import decide_room
+from journey_engine.decide.room_state import EMPTY_CHANNEL, ChannelState
+from journey_engine.decide.state import EMPTY, CustomerState, State
+from journey_engine.decide.verdict import Decision
 from journey_engine.decode.decode import NeedSchema, Reader, Rejected, decode
 from journey_engine.decode.partition import partition_of
-from journey_engine.decode.record import Headers, Record
+from journey_engine.decode.record import Fetched, Headers, Record
 from journey_engine.encode.deadletter import Failure
 from journey_engine.encode.ledger import LedgerEntry, Run, Tick
+from journey_engine.encode.message import (
+    HEADERS,
+    decode_message,
+    encode_message,
+    is_message,
+    key_of,
+)
 from journey_engine.encode.state import encode_state
 from journey_engine.errors import DeadLetterCode
 from journey_engine.run.clock import StreamClock
@@ -38,7 +49,9 @@ _BATCH = 5_000
 
 @dataclass
 class Expected:
-    """Outputs by place in order, forwards by place in any order, final states by partition."""
+    """Outputs by place in order, what partitions say to each other by place in any order, final
+    states by partition.
+    """
 
     outputs: defaultdict[Place, list[Body]] = field(default_factory=lambda: defaultdict(list))
     forwards: defaultdict[Place, list[Body]] = field(default_factory=lambda: defaultdict(list))
@@ -79,12 +92,18 @@ def by_ledger(
             follower.follow(entry)
         shop.add(expected, partition, follower.outputs)
         expected.states[partition] = {
-            key: encode_state(state) for key, state in follower.states.items() if state != EMPTY
+            key: encode_state(state)
+            for key, state in follower.states.items()
+            if state not in (EMPTY, EMPTY_CHANNEL)
         }
         for forward in follower.forwards:
             record = forward.record
             body = (record.key, record.value, forward.headers())
             expected.forwards[Place(shop.names.inbox, forward.partition)].append(body)
+        for message in follower.messages:
+            key = key_of(message.target)
+            place = Place(shop.names.inbox, partition_of(key, shop.names.partitions))
+            expected.forwards[place].append((key, encode_message(message), HEADERS))
     return expected
 
 
@@ -92,8 +111,9 @@ class _Follower:
     """One partition, step by step as the ledger says."""
 
     def __init__(self, shop: Shop, partition: int, inputs: Contents, reader: Reader) -> None:
-        self.states: dict[str, CustomerState] = {}
+        self.states: dict[str, State] = {}
         self.outputs: list[Output] = []
+        self.messages: list[Message] = []
         self.forwards: list[Forward] = []
         self._shop, self._partition, self._reader = shop, partition, reader
         self._dues: list[tuple[int, str]] = []
@@ -118,6 +138,9 @@ class _Follower:
 
     def _record(self, topic: str, record: Record, now: int) -> None:
         inbox = topic == self._shop.names.inbox
+        if inbox and is_message(record.headers):
+            self._message(decode_message(record.value or b""), record, now)
+            return
         original = unforwarded(record) if inbox else record
         content = decode(original, self._reader)
         if isinstance(content, NeedSchema):
@@ -128,18 +151,34 @@ class _Follower:
         elif isinstance(content, Event):
             self._event(content, original, now, inbox=inbox)
 
-    def _event(self, event: Event, record: Record, now: int, *, inbox: bool) -> None:
+    def _event(self, event: Event, record: Fetched, now: int, *, inbox: bool) -> None:
         key = state_key(event.customer_id, event.anonymous_id)
-        state = self.states.get(key, EMPTY)
+        state = self._customer(key)
         home = partition_of(record.key, self._shop.names.partitions)
         if state == EMPTY and not inbox and home != self._partition:
             self.forwards.append(Forward(record, home))
             return
         decision = decide(self._shop.definitions.plan, state, event, now)
-        if decision.rejected is not None:
-            error = decision.rejected
-            self._refuse(record, error.code, error.message, "decide", now)
-        self._keep(key, decision)
+        self._keep(key, decision, record, now)
+
+    def _message(self, message: Message, record: Record, now: int) -> None:
+        key = message.target
+        if key.startswith(CHANNEL):
+            self._room(key, message, now)
+        else:
+            plan = self._shop.definitions.plan
+            self._keep(key, decide(plan, self._customer(key), message, now), record, now)
+
+    def _room(self, key: str, message: Message | None, now: int) -> None:
+        before = self.states.get(key)
+        known = before if isinstance(before, ChannelState) else EMPTY_CHANNEL
+        room = decide_room(self._shop.definitions.plan, key, known, message, now)
+        self._remember(key, room.state)
+        self.messages += room.messages
+
+    def _customer(self, key: str) -> CustomerState:
+        state = self.states.get(key)
+        return state if isinstance(state, CustomerState) else EMPTY
 
     def _fire(self, count: int, now: int) -> None:
         for _ in range(count):
@@ -147,9 +186,11 @@ class _Follower:
             if entry is None:
                 return
             due, key = entry
-            anonymous = key.startswith("a:")
-            timers = TimersDue(None if anonymous else key[2:], key[2:] if anonymous else None, due)
-            self._keep(key, decide(self._shop.definitions.plan, self.states[key], timers, now))
+            if key.startswith(CHANNEL):
+                self._room(key, None, now)
+                continue
+            plan, timers = self._shop.definitions.plan, timers_of(key, due)
+            self._keep(key, decide(plan, self._customer(key), timers, now))
 
     def _next_due(self) -> tuple[int, str] | None:
         while self._dues:
@@ -158,15 +199,25 @@ class _Follower:
                 return due, key
         return None
 
-    def _keep(self, key: str, decision: Decision) -> None:
-        self.states[key] = decision.state
-        due = next_due(decision.state)
+    def _keep(
+        self, key: str, decision: Decision, record: Fetched | None = None, now: int = 0
+    ) -> None:
+        """Keep what a decision leaves; `record` is what may be refused by it."""
+        error = decision.rejected
+        self._remember(key, decision.state)
+        self.outputs += [*decision.commands, *decision.transitions, *decision.sends]
+        self.messages += decision.messages
+        if error is not None and record is not None:
+            self._refuse(record, error.code, error.message, "decide", now)
+
+    def _remember(self, key: str, state: State) -> None:
+        self.states[key] = state
+        due = next_due(state)
         if due is not None:
             heappush(self._dues, (due, key))
-        self.outputs += [*decision.commands, *decision.transitions, *decision.sends]
 
     def _refuse(
-        self, record: Record, code: DeadLetterCode, message: str, stage: str, now: int
+        self, record: Fetched, code: DeadLetterCode, message: str, stage: str, now: int
     ) -> None:
         self.outputs.append(DeadLetter(record, Failure(code, message, stage, max(now, 0))))
 

@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Headers, Record
 from journey_engine.encode.ledger import encode_ledger
+from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.run import definitions
 from journey_engine.run.clock import Clock, StreamClock, WallClock
 from journey_engine.run.naming import names
@@ -52,7 +54,7 @@ class Recording:
         for number in range(ROUNDS + 20):
             now += ROUND_MS
             count = BATCH if number < ROUNDS else 0
-            records = self._workload.batch(count, now, strays=wall)
+            records = self._workload.batch(count, now, across=wall)
             if not wall:
                 records += self._workload.marks(now)
             for record in records:
@@ -85,8 +87,16 @@ class Recording:
             record = _record(out.key, out.value, out.headers)
             self._write(self._names.of(out), partition, record)
         for forward in flush.forwards:
-            record = forward.record._replace(headers=forward.headers())
+            lay = forward.record
+            record = _record(lay.key, lay.value, forward.headers())._replace(
+                timestamp=lay.timestamp
+            )
             self._write(self._names.inbox, forward.partition, record)
+        for message in flush.messages:
+            key = key_of(message.target)
+            home = partition_of(key, self._names.partitions)
+            said = _record(key, encode_message(message), HEADERS)
+            self._write(self._names.inbox, home, said)
         return self._keep(partition, flush.changelog())
 
     def _keep(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> int:

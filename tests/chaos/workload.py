@@ -1,7 +1,8 @@
 """A seeded stream of events that knows what it sent.
 
 Many customers on several channels; late events, repeats under the same id (in another order, on
-another partition), records on the wrong partition, and broken ones of each kind.
+another partition), records on the wrong partition, visitors who turn out to be customers, erasures,
+more messages than a channel takes, and broken records of each kind.
 """
 
 import random
@@ -18,6 +19,8 @@ from journey_engine.errors import DeadLetterCode
 from journey_engine.schemas import Schemas
 
 CUSTOMERS = 20_000
+KNOWN = 500
+"""Visitors, and the customers whom they turn out to be, or who are erased."""
 REMEMBERED = 4_000
 """Records back from which repeats and conflicts are drawn."""
 LATE_MS = 5_000
@@ -30,8 +33,12 @@ OFTEN = {
     "PageViewed": 10,
 }
 """What happens how often, in percent; nobody reads the last one."""
-
-_ODD = (("poison", 0.004), ("conflict", 0.002), ("repeat", 0.03), ("strayed", 0.01))
+_ACROSS = {"strayed": 0.01, "visitor": 0.04, "linked": 0.004, "erased": 0.001, "opened": 0.01}
+"""What makes partitions talk to each other: it lies on a wrong one, comes of a visitor, tells who
+that is, has somebody erased, or asks for room on a channel.
+"""
+_ODD = (("poison", 0.004), ("conflict", 0.002), ("repeat", 0.03), *_ACROSS.items())
+_TYPES = {"linked": "IdentityLinked", "erased": "CustomerErased", "opened": "AccountOpened"}
 
 
 class Workload:
@@ -69,9 +76,9 @@ class Workload:
             (DeadLetterCode.FUTURE, self._future),
         ]
 
-    def batch(self, count: int, now: int, *, strays: bool) -> list[Record]:
-        """The next records, in the order of sending. `strays`: some lie on a wrong partition."""
-        return [self._next(now, strays=strays) for _ in range(count)]
+    def batch(self, count: int, now: int, *, across: bool) -> list[Record]:
+        """The next records, in the order of sending; `across` partitions where it says so."""
+        return [self._next(now, across=across) for _ in range(count)]
 
     def marks(self, now: int) -> list[Record]:
         """A time mark for every partition of every topic (rule T3)."""
@@ -82,17 +89,17 @@ class Workload:
             for partition in range(self._partitions)
         ]
 
-    def _next(self, now: int, *, strays: bool) -> Record:
-        kind = self._odd(strays=strays)
+    def _next(self, now: int, *, across: bool) -> Record:
+        kind = self._odd(across=across)
         self.sent[kind] += 1
         if kind == "repeat":
             _, record = self._chance.choice(self._recent)
             record = record._replace(topic=self._topics[self._chance.choice(self._channels)])
-            stray = strays and self._chance.random() < 0.2
+            stray = across and self._chance.random() < 0.2
             return self._strayed(record._replace(timestamp=now)) if stray else record
         if kind == "poison":
             return self._spoilt(now)
-        event = self._event(now)
+        event = self._event(now) if kind not in _ACROSS else self._across(kind, now)
         if kind == "conflict":
             earlier, _ = self._chance.choice(self._recent)
             fields = {**earlier.fields, "occurred_at": earlier.fields["occurred_at"] - 1}
@@ -109,12 +116,12 @@ class Workload:
         self.poison[code] += 1
         return spoil(self._record(self._read("ProductViewed", customer, now), now), now)
 
-    def _odd(self, *, strays: bool) -> str:
+    def _odd(self, *, across: bool) -> str:
         draw = self._chance.random()
         for kind, share in _ODD:
             draw -= share
             if draw < 0:
-                possible = len(self._recent) > 0 and (strays or kind != "strayed")
+                possible = len(self._recent) > 0 and (across or kind not in _ACROSS)
                 return kind if possible else "plain"
         return "plain"
 
@@ -123,6 +130,19 @@ class Workload:
         kind = chance.choices(list(OFTEN), list(OFTEN.values()))[0]
         late = chance.randrange(LATE_MS) if chance.random() < 0.1 else 0
         return self._read(kind, f"c{chance.randrange(CUSTOMERS)}", now - late)
+
+    def _across(self, kind: str, now: int) -> LogEvent:
+        """An event that brings about a message to another partition."""
+        if kind == "strayed":
+            return self._event(now)
+        self._number += 1
+        visitor = f"v{self._chance.randrange(KNOWN)}"
+        customer = f"c{self._chance.randrange(KNOWN)}"
+        if kind == "visitor":
+            often = self._chance.choices(list(OFTEN), list(OFTEN.values()))[0]
+            return self._read(often, None, now, anonymous_id=visitor)
+        who = {"anonymous_id": visitor} if kind == "linked" else {}
+        return self._read(_TYPES[kind], customer, now, **who)
 
     def _read(self, kind: str, customer: str | None, at: int, **more: Any) -> LogEvent:
         number = self._number
@@ -148,8 +168,8 @@ class Workload:
 
     def _record(self, event: LogEvent, now: int) -> Record:
         value = encode_event(event, self._schemas.events[event.type])
-        customer = event.fields["customer_id"]
-        key = None if customer is None else str(customer).encode()
+        who = event.fields["customer_id"] or event.fields.get("anonymous_id")
+        key = None if who is None else str(who).encode()
         topic = self._topics[event.fields["channel"]]
         return Record(topic, partition_of(key, self._partitions), -1, now, key, value)
 

@@ -7,9 +7,9 @@ import msgspec
 
 from journey_engine.decide.accounts import plan_of
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.message import Message, timers_of
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
 from tests.decide.plans import T0, event
 from tests.define.definitions import CUSTOMER, FILES, bent, compiled

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.event import Event, TimersDue
 from journey_engine.decide.message import Message, ids_of
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.identity import ERASED, LINKED
 from journey_engine.define.plan import Plan
 from tests.decide.plans import T0, event

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.event import Event, Origin, TimersDue
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.action_plan import Action
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value
 from journey_engine.define.operation import Operation

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from journey_engine.decide.decision import Command, Decision, SendDecision
+from journey_engine.decide.decision import Command, SendDecision
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.policy_plan import CapPlan, Period, Policy
 
 _CAPPED = {"CAP_REACHED", "LOWER_PRIORITY"}

@@ -3,6 +3,7 @@
 import pytest
 
 from journey_engine.decide.message import SendAsked, SendSettled
+from journey_engine.decide.state import Standing
 from journey_engine.define.identity import ERASED
 from journey_engine.define.plan import Plan
 from journey_engine.errors import CandidateOutcome
@@ -50,6 +51,20 @@ def test_the_consent_of_each_member_counts() -> None:
     world.happens("bob", "PaymentFailed", HOUR)
     found = {one.customer_id: one.outcome.value for one in world.of("sends")}
     assert found == {"anna": "NO_CONSENT", "bob": "SENT"}
+    assert {one.account_id for one in world.of("sends")} == {"acme"}
+
+
+def test_members_rank_it_by_the_score_that_the_account_gave() -> None:
+    score = "score: {value: account.features.failures * 3, propensity: instance.none}"
+    made = files(SENDS.replace("TO", "members").replace("{by:", "{none: event.amount, by:", 1))
+    expires = "          expires: 1d\n"
+    made = bent(DUNNING, expires, f"{expires}          {score}\n", made)
+    service = "  service: {consent: opt_out"
+    world = acme(compiled(bent(POLICIES, f"{service}}}", f"{service}, arbitrate: true}}", made)))
+    world.happens("bob", "PaymentFailed", HOUR)
+    assert [(one.score, one.trace[:2]) for one in world.of("sends")] == [
+        (3.0, ("score propensity missing, counts 1", "score value 3"))
+    ] * 2
 
 
 def test_what_came_to_nothing_moves_the_accounts_instance() -> None:
@@ -75,6 +90,26 @@ def test_an_answer_to_a_members_command_reaches_the_accounts_instance() -> None:
     _, second = world.of("commands")
     world.happens("bob", "MessageClicked", 2 * HOUR, command_id=second.command_id)
     assert world.of("transitions")[-1].label == "clicked"
+
+
+@pytest.mark.parametrize(
+    ("answer", "permanent", "standing"),
+    [
+        ("MessageDelivered", False, Standing.TAKEN),
+        ("MessageBounced", False, Standing.OPEN),
+        ("MessageBounced", True, Standing.CLOSED),
+    ],
+)
+def test_the_account_knows_what_became_of_a_members_command(
+    answer: str, *, permanent: bool, standing: Standing
+) -> None:
+    world = acme(plan("role('payer')"))
+    world.happens("bob", "PaymentFailed", HOUR)
+    [command] = world.of("commands")
+    name = command.command_id
+    world.happens("anna", answer, 2 * HOUR, command_id=name, permanent=permanent)
+    [instance] = world.states[ACME].instances
+    assert [one.standing for one in instance.sent] == [standing]
 
 
 def test_a_wait_counts_from_the_members_command() -> None:
@@ -114,7 +149,8 @@ def test_nothing_is_taken_back_that_left() -> None:
     assert len(world.of("commands")) == 2
 
 
-def test_what_waits_with_a_member_is_withdrawn_at_the_end() -> None:
+def quiet_until_eight() -> Partitions:
+    """The payer gets nothing before 8 o'clock."""
     quiet = """  service: {consent: opt_out, quiet: defer}
   transactional: {consent: none, quiet: ignore}
 quiet_hours: [{start: "00:00", end: "08:00", channels: [push]}]
@@ -124,6 +160,21 @@ quiet_hours: [{start: "00:00", end: "08:00", channels: [push]}]
     made = bent(POLICIES, "consent: opt_in", "consent: opt_in, quiet: defer", made)
     world = acme(compiled(made))
     world.happens("bob", "PaymentFailed", HOUR)
+    return world
+
+
+def test_a_wait_counts_from_when_a_member_gets_what_waits() -> None:
+    world = quiet_until_eight()
+    world.tick(8 * HOUR)
+    assert len(world.of("commands")) == 1
+    world.tick(8 * HOUR + 2 * DAY - 1)
+    assert world.stages == {ACME: ["asked"]}
+    world.tick(8 * HOUR + 2 * DAY)
+    assert world.of("transitions")[-1].label == "silent"
+
+
+def test_what_waits_with_a_member_is_withdrawn_at_the_end() -> None:
+    world = quiet_until_eight()
     [waiting] = world.states["c:anna"].pending
     account = world.states[ACME].account
     assert account is not None
@@ -137,6 +188,15 @@ quiet_hours: [{start: "00:00", end: "08:00", channels: [push]}]
 
 
 def test_a_delay_passes_in_the_account_before_anybody_is_asked() -> None:
+    world = acme(
+        plan("members", "          expires: 1d\n", "          expires: 1d\n          delay: 1h\n")
+    )
+    world.happens("bob", "PaymentFailed", HOUR)
+    world.tick(2 * HOUR)
+    assert [one.created_at for one in world.of("commands")] == [T0 + 2 * HOUR] * 2
+
+
+def test_a_delay_that_the_end_cuts_short_asks_nobody() -> None:
     world = acme(
         plan("members", "          expires: 1d\n", "          expires: 1d\n          delay: 1h\n")
     )
@@ -159,7 +219,8 @@ def test_a_repeated_message_asks_and_settles_once() -> None:
     assert len(world.of("commands")) == 2
 
 
-def test_who_is_erased_before_the_question_comes_gets_nothing() -> None:
+@pytest.mark.parametrize("erased", [HOUR, 2 * HOUR])
+def test_who_is_erased_before_the_question_comes_gets_nothing(erased: int) -> None:
     world = acme(plan("role('payer')"))
     world.held = True
     world.happens("bob", "PaymentFailed", HOUR)
@@ -168,8 +229,8 @@ def test_who_is_erased_before_the_question_comes_gets_nothing() -> None:
     world.take(ACME, copy, HOUR)
     [question], world.waiting = world.waiting, []
     world.held = False
-    world.happens("anna", ERASED, 2 * HOUR)
-    world.take("c:anna", question, 2 * HOUR)
+    world.happens("anna", ERASED, erased)
+    world.take("c:anna", question, erased)
     assert not world.of("commands")
     assert [one.outcome for one in world.of("sends")] == [CandidateOutcome.CANCELLED]
 

@@ -116,6 +116,14 @@ def test_a4_an_answer_stops_the_clock_that_it_answers(
     assert (sent.count("late"), sent.count("over")) == (unacked, expired)
 
 
+@pytest.mark.parametrize(("answer", "left"), [("TaskAccepted", 1), ("TaskDone", 0), ("Shown", 2)])
+def test_a4_a_clock_that_was_answered_wakes_nobody(answer: str, left: int) -> None:
+    customer = Customer(answered(asking(task(ack_within=HOUR, expires=DAY))))
+    customer.give("Start", 0)
+    customer.give(answer, MINUTE, command_id=customer.commands[0].command_id)
+    assert len(customer.state.instances[0].timers) == left
+
+
 def test_a4_the_deadline_of_a_task_survives_the_stage_that_asked_for_it() -> None:
     waiting = stage("waiting", on("TaskUnacked", to="end"))
     asks = stage("in", on("Go", to="waiting"), enter=[task(ack_within=HOUR)])

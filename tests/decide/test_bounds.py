@@ -3,17 +3,22 @@
 import msgspec
 
 from journey_engine.decide.decide import decide
+from journey_engine.decide.size import RESERVE
 from journey_engine.decide.state import (
     EMPTY,
     STATE_BYTES_MAX,
     CustomerState,
+    FeatureState,
+    JourneyMemory,
     MacroStage,
+    PatternState,
     Written,
 )
 from journey_engine.define.plan import Plan, Reentry
 from journey_engine.define.profile_plan import FeatureOp
 from tests.decide.plans import (
     DAY,
+    NEVER,
     T0,
     Customer,
     after,
@@ -29,6 +34,7 @@ from tests.decide.plans import (
 )
 
 LONG = "x" * 1000
+GO = plan(journey("j", stage("in"), entry=[clause("Go", when=NEVER)]))
 
 
 def size(state: CustomerState) -> int:
@@ -93,12 +99,25 @@ def test_law6_what_cannot_shrink_stays_but_nobody_enters() -> None:
     assert customer.state.traits == traits
 
 
+def test_law6_what_can_shrink_keeps_nobody_out() -> None:
+    many = 30
+    views = FeatureState(T0, [(T0, LONG)] * (STATE_BYTES_MAX // 1000 - 4))
+    state = CustomerState(
+        features={"f0": views, **{f"x{n}": FeatureState(T0) for n in range(many)}}
+    )
+    assert STATE_BYTES_MAX - RESERVE < size(state) < STATE_BYTES_MAX
+    customer = Customer(recents(1), state)
+    assert entries(customer.give("Cart", 1)) == ["ENTERED"]
+    assert customer.state.features["f0"] == views
+
+
 def test_law6_a_timer_on_a_state_over_its_bound() -> None:
     customer = Customer(plan(journey("a", stage("in", after(DAY, "in")), entry=[clause("C")])))
     customer.give("C", 0)
     traits = {f"t{number}": Written(LONG, T0, "e") for number in range(80)}
     customer.state = msgspec.structs.replace(customer.state, traits=traits)
     assert customer.tick(DAY).dropped == {"seen": 1, "macro_history": 1}
+    assert customer.state.macro_history == []
     assert customer.tick(2 * DAY).dropped == {}
     assert customer.stages == ["in"]
 
@@ -129,3 +148,35 @@ def test_law6_instances_of_many_keys_are_refused_at_the_limit() -> None:
 def test_law6_a_usual_state_is_not_measured() -> None:
     decision = decide(recents(1), EMPTY, event("View", 0, page="home"), T0)
     assert not decision.dropped
+
+
+def test_law6_of_features_the_largest_is_halved_until_it_fits() -> None:
+    small = {f"t{number}": Written("x", T0, "e") for number in range(30)}
+    held = {
+        name: FeatureState(T0, [(T0 + at, f"{name}{at:02}{LONG[:997]}") for at in range(many)])
+        for name, many in (("a", 25), ("b", 41), ("c", 9))
+    }
+    state = CustomerState(traits=small, features=held)
+    over = size(state) - STATE_BYTES_MAX
+    assert 9_000 < over < 20_000
+    decision = decide(GO, state, event("Go", 1), T0)
+    assert decision.dropped == {"seen": 1, "features": 21}
+    kept = decision.state.features
+    assert {name: len(one.entries) for name, one in kept.items()} == {"a": 25, "b": 20, "c": 9}
+    assert kept["b"].entries == held["b"].entries[21:]
+    more = CustomerState(traits=small, features={**held, "d": held["a"]})
+    decision = decide(GO, more, event("Go", 1), T0)
+    assert decision.dropped == {"seen": 1, "features": 21 + 13 + 13}
+    assert [len(one.entries) for one in decision.state.features.values()] == [12, 20, 9, 12]
+
+
+def test_law6_what_patterns_of_entries_saw_goes_last() -> None:
+    traits = {f"t{number}": Written(LONG, T0, "e") for number in range(63)}
+    seen = {str(key): PatternState([(T0, 1)] * 32) for key in range(32)}
+    memory = JourneyMemory(T0, 3, patterns={"p": seen})
+    state = CustomerState(traits=traits, journeys={"j": memory})
+    assert size(state) > STATE_BYTES_MAX
+    decision = decide(GO, state, event("Go", 1), T0)
+    assert decision.dropped == {"seen": 1, "patterns": 32}
+    assert decision.state.journeys["j"].patterns == {}
+    assert decision.state.journeys["j"].entry_no == 3

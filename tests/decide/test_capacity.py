@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.event import Event, TimersDue
 from journey_engine.decide.message import CapacityRefused, Message
 from journey_engine.decide.room import decide_room
 from journey_engine.decide.room_state import EMPTY_CHANNEL, ChannelState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import ChannelPlan, Plan
 from journey_engine.define.policy_plan import Capacity, Collection, Policy, Quiet
-from journey_engine.errors import CandidateOutcome
+from journey_engine.errors import CandidateOutcome, InputOutcome
 from tests.decide.contact import NIGHT, marketing, number, offer, under
 from tests.decide.people import People
 from tests.decide.plans import BROKEN, DAY, HOUR, MINUTE, T0, after, send, stage
@@ -30,7 +30,7 @@ class Limited(People):
         decided = decide_room(self.plan, key, self.room, item, self.now)
         self.room = decided.state
         self.waiting += decided.messages
-        return Decision(self.states["c:anna"], CandidateOutcome.SENT)  # type: ignore[arg-type]  # not looked at
+        return Decision(self.states["c:anna"], InputOutcome.APPLIED)
 
     def shown(self) -> list[tuple[str, str]]:
         return [(one.send_id, one.outcome.value) for one in self.sends]

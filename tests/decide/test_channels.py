@@ -57,6 +57,16 @@ def test_c7_clicks_count_three_opens_one_bounces_minus_five() -> None:
     assert customer.chosen(2 * DAY) == "push"
 
 
+def test_c7_answers_of_the_window_add_up() -> None:
+    customer = Reader(preferring())
+    for at, opened in ((0, 3), (9 * DAY, 1)):
+        customer.answers("MessageDelivered", "push", at, times=3)
+        customer.answers("MessageOpened", "push", at + 1, times=opened)
+    customer.answers("MessageDelivered", "sms", 9 * DAY, times=5)
+    customer.answers("MessageOpened", "sms", 9 * DAY + 1, times=3)
+    assert customer.chosen(10 * DAY) == "push"
+
+
 def test_c7_less_than_five_deliveries_say_nothing() -> None:
     customer = Reader(preferring())
     customer.answers("MessageDelivered", "sms", 0, times=4)

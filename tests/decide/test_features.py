@@ -173,6 +173,29 @@ def test_k2_distinct_keeps_the_latest_of_each_value() -> None:
     assert features.value(wide, fold(wide, *[(n, n) for n in range(100)]), 100) == 64
 
 
+@pytest.mark.parametrize(
+    ("op", "kept"),
+    [
+        (FeatureOp.FIRST, [5, 3, 9, 3, 7, 1, 4, 9, 2]),
+        (FeatureOp.MIN, [1, 4, 9, 2]),
+        (FeatureOp.MAX, [9, 2]),
+        (FeatureOp.LAST, [9, 2]),
+        (FeatureOp.RECENT, [1, 4, 9, 2]),
+        (FeatureOp.DISTINCT, [5, 3, 7, 1, 4, 9, 2]),
+    ],
+)
+def test_k2_of_many_entries_only_what_may_yet_be_the_answer_is_kept(
+    op: FeatureOp, kept: list[int]
+) -> None:
+    """All but the last are older than a day; a late event may still be older than the last."""
+    prices = [5, 3, 9, 3, 7, 1, 4, 9, 2]
+    state = fold(
+        feature(op, "View", "price", within=60 * DAY, keep=3 if op is FeatureOp.RECENT else None),
+        *[(T0 + day * 2 * DAY, price) for day, price in enumerate(prices)],
+    )
+    assert [price for _, price in state.entries] == kept
+
+
 def test_k2_recent_keeps_so_many() -> None:
     one = feature(FeatureOp.RECENT, "View", "page", keep=2)
     state = fold(one, *[(n, n) for n in range(10)])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from journey_engine.decide import history
+from journey_engine.decide.identity_state import ALIASES_MAX
 from journey_engine.decide.message import Forwarded, IdentityAsked, IdentityHanded
 from journey_engine.define.action_plan import CancelOn
 from journey_engine.define.plan import Plan
@@ -300,3 +301,67 @@ def test_who_is_beaten_by_one_that_ended_sends_nothing_more() -> None:
         ("SEND", "v"),
         ("CANCEL", None),
     ]
+
+
+def completed(*, late: bool) -> People:
+    """Both were sent the reminder, or it waits for them, and their instances came to an end."""
+    sends = [send("reminder", delay=10 * MINUTE if late else 0)]
+    done = stage("done", on("Nudge", to="end"), enter=sends)
+    made = plan(journey("cart", done, entry=[clause("Cart")]), channels=HELD)
+    people = People(with_identity(made))
+    people.give("a:v", "Cart", 0)
+    people.give("a:v", "Nudge", 1)
+    people.give("c:anna", "Cart", 2, "hers")
+    people.give("c:anna", "Nudge", 3, "hers, too")
+    people.link(4)
+    return people
+
+
+def test_of_held_messages_of_two_that_completed_the_earlier_goes_out() -> None:
+    people = completed(late=False)
+    (left,) = people.states["c:anna"].open
+    back = [one.cancels for one in people.commands if one.cancels is not None]
+    sent = [one.command_id for one in people.commands if one.cancels is None]
+    assert (sent[0], back) == (left.sent.command_id, sent[1:])
+    assert len(sent) == 2
+
+
+def test_of_messages_that_wait_for_two_that_completed_one_goes_out() -> None:
+    people = completed(late=True)
+    people.tick("c:anna", HOUR)
+    assert len(people.commands) == 1
+    assert [one.outcome.value for one in people.sends][-2:] == ["CANCELLED", "SENT"]
+
+
+def test_a_message_that_waits_falls_where_the_other_has_it_out() -> None:
+    late = send("reminder", delay=10 * MINUTE)
+    done = stage("done", on("Nudge", to="end"), enter=[late])
+    made = plan(journey("cart", done, entry=[clause("Cart")]), channels=HELD)
+    people = People(with_identity(made))
+    for at, who in ((0, "a:v"), (5 * MINUTE, "c:anna")):
+        people.give(who, "Cart", at, who)
+        people.give(who, "Nudge", at + 1, f"{who}-")
+    people.tick("a:v", 11 * MINUTE)
+    people.link(12 * MINUTE)
+    people.tick("c:anna", HOUR)
+    assert [one.anonymous_id for one in people.commands] == ["v"]
+    assert people.states["c:anna"].pending == []
+
+
+def test_law6_aliases_and_those_asked_for_are_bounded_together() -> None:
+    people = People(with_identity(shop()))
+    half = ALIASES_MAX // 2
+    for number in range(half):
+        people.link(number, f"v{number:02}")
+    people.held = True
+    for number in range(half, ALIASES_MAX):
+        people.link(number, f"v{number:02}")
+    known = people.states["c:anna"].identity
+    assert known is not None
+    assert (len(known.aliases), len(known.asked)) == (half, ALIASES_MAX - half)
+    assert [one.anonymous_id for one in known.asked] == [
+        f"v{number:02}" for number in range(half, ALIASES_MAX)
+    ]
+    dropped = [people.link(MINUTE, visitor) for visitor in ("v00", "v31", "one-more")]
+    assert [one.dropped for one in dropped] == [{}, {}, {"aliases": 1}]
+    assert people.states["c:anna"].identity == known

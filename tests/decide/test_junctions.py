@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.assignment import bucket, draw, keep, merge
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.explain import sentences
 from journey_engine.decide.state import ASSIGNED_MAX, Exposure
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.expression import Expression
 from journey_engine.define.junction_plan import BUCKETS, Arm, Branch, Choice, Junction, Split, Unit
 from journey_engine.define.plan import Plan, StagePlan

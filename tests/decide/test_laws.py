@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decide import decide
@@ -42,6 +42,7 @@ from tests.decide.plans import (
     stage,
     when,
 )
+from tests.examples import examples
 
 KEY = read("event", "key", "string")
 VIEWS = feature(FeatureOp.COUNT, "B", within=HOUR)
@@ -149,7 +150,7 @@ def run(items: list[Taken]) -> tuple[CustomerState, list[Any]]:
 
 
 @given(RUNS)
-@settings(max_examples=150)
+@examples(150)
 def test_law6_every_input_yields_a_decision_and_none_changes_the_state_given_in(
     items: list[Taken],
 ) -> None:
@@ -190,7 +191,7 @@ def test_law2_re_delivery_changes_nothing(items: list[Taken]) -> None:
 
 
 @given(RUNS)
-@settings(max_examples=150)
+@examples(150)
 def test_law4_a_timer_fires_once_and_never_early(items: list[Taken]) -> None:
     state, clock = EMPTY, 0
     for item in items:
@@ -219,7 +220,7 @@ def test_law4_ticks_may_come_in_any_steps(items: list[Taken]) -> None:
 
 
 @given(RUNS)
-@settings(max_examples=150)
+@examples(150)
 def test_law7_every_candidate_ends_in_exactly_one_final_outcome(
     items: list[Taken],
 ) -> None:

@@ -5,7 +5,7 @@ state is the same, to the byte.
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decide import decide
@@ -35,6 +35,7 @@ from tests.decide.plans import (
 )
 from tests.decide.sending import HELD, PROFILE
 from tests.decide.test_milestones import with_milestones
+from tests.examples import examples
 
 FEATURES = {
     "views": feature(FeatureOp.COUNT, "View", within=HOUR),
@@ -139,7 +140,7 @@ def handed(people: People, order: list[int]) -> CustomerState:
     return state
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     people=lives(),
     order=st.permutations(range(3)),
@@ -155,7 +156,7 @@ def test_law8_any_order_and_any_repetition_of_hand_overs_give_the_same_state(
     assert encode_state(handed(people, twice)) == encode_state(handed(people, first))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(people=lives(), order=st.permutations(range(3)))
 def test_what_is_merged_holds_no_place_twice_and_loses_no_candidate(
     people: People, order: list[int]

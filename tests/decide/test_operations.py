@@ -2,6 +2,8 @@
 
 import pytest
 
+from journey_engine.decide import calendar, governing
+from journey_engine.decide.governing_state import PartitionState
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.operation import Operation
 from journey_engine.define.plan import JourneyPlan, Plan
@@ -107,7 +109,7 @@ def test_v3_what_waited_is_spread_over_a_time_and_asked_anew() -> None:
     customer.plan = under(Operation(resumed_at=resumed, over=30 * MINUTE))
     customer.tick(2 * HOUR)
     (place,) = customer.state.pending
-    assert resumed <= place.due < resumed + 30 * MINUTE
+    assert place.due == resumed + calendar.offset_within(30 * MINUTE, "anna", "a")
     state = customer.state
     assert customer.tick(2 * HOUR).state is state
     customer.tick(2 * HOUR + 30 * MINUTE)
@@ -155,3 +157,14 @@ def test_v3_a_stopped_journey_that_left_the_plan_lies_dormant() -> None:
     customer.plan = under(STOPPED, journey("b", stage("in"), entry=[clause("C")]))
     assert not ends(customer.give("C", 1))
     assert customer.stages == ["waiting", "in"]
+
+
+def test_v3_what_partitions_were_told_for_another_number_of_them() -> None:
+    """One is behind with its sweep: wherever its customers go, a sweep begins anew."""
+    paused, resumed = Operation(paused=True), Operation(resumed_at=T0)
+    done = PartitionState({"a": paused})
+    behind = PartitionState({"a": paused, "b": resumed}, "c:m", T0)
+
+    assert governing.joined([done, done]) == done
+    both = PartitionState({"a": paused, "b": resumed}, "", T0)
+    assert governing.joined([done, behind]) == governing.joined([behind, done]) == both

@@ -4,10 +4,10 @@ The clock stands still then, whatever fires: what waits from `now` must not wait
 """
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event
+from journey_engine.decide.event import Event, TimersDue
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
 from journey_engine.define.policy_plan import Hold, Quiet, QuietWindow
 from journey_engine.errors import CandidateOutcome
@@ -99,3 +99,25 @@ def test_c8_nor_do_holds() -> None:
     state = overtaken(made, EMPTY, event("Go", 0)).state
     decision = overtaken(made, state, event("Stop2", 5 * HOUR))
     assert [one.outcome for one in decision.sends] == [CAPPED, CAPPED]
+
+
+def test_t4_a_chain_of_short_waits_ends_where_it_would_have_and_caps_see_one_instant() -> None:
+    """A worker comes back after a day: as many waits are over as without that day, each at its own
+    time, but all that they ask for is asked for now (T2).
+    """
+    turning = (after(MINUTE, to="out"), on("Stop", to="end"))
+    out = stage("out", after(MINUTE, to="in"))
+    made = under(marketing(cap("day", 1)), offer("a", transitions=turning, stages=[out]))
+    begun = decide(made, EMPTY, event("Go", 0), T0).state
+    now, state, ticked = T0 + DAY + HOUR, begun, []
+    while (due := next_due(state)) is not None and due <= T0 + DAY:
+        ticked.append(decide(made, state, TimersDue("anna", None, due), now))
+        state = ticked[-1].state
+    overtaking = decide(made, begun, event("Stop", DAY), now)
+
+    moves = [one.due_at for decision in ticked for one in decision.transitions]
+    assert moves == [T0 + MINUTE * number for number in range(1, 1441)]
+    sends = [one.outcome.value for decision in ticked for one in decision.sends]
+    assert sends == ["SENT", *["CAP_REACHED"] * 719]
+    assert [one.due_at for one in overtaking.transitions][:-1] == moves
+    assert [one.outcome.value for one in overtaking.sends] == sends

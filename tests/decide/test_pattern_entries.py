@@ -72,6 +72,17 @@ def test_s4_a_match_that_an_end_completes_enters_in_that_step() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"), [("sequence", [0, 1, 1, 1, 2, 3]), ("all", [1, 2, 2, 2, 2, 3])]
+)
+def test_p1_the_trace_tells_how_much_of_a_match_is_there(kind: str, told: list[int]) -> None:
+    one = customer(f"{{{kind}: [CartUpdated, OrderPlaced, PaymentFailed], within: 1d}}")
+    given = ["OrderPlaced", "CartUpdated", *["CartUpdated"] * 2, "OrderPlaced", "PaymentFailed"]
+    decisions = [one.give(name, at) for at, name in enumerate(given)]
+    traces = [step.outcome for each in decisions for step in each.trace if step.what == "pattern"]
+    assert traces == [f"{number} of 3" for number in told]
+
+
 def test_p1_the_guard_of_times_is_asked_of_each_event() -> None:
     one = customer("{on: PaymentFailed, times: 2, within: 1h, when: 'event.amount > 10.0'}")
     assert failed(one, 5, 11, 6, 12) == [12]

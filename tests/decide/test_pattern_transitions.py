@@ -45,6 +45,16 @@ def test_p1_the_first_in_document_order_is_taken() -> None:
     ]
 
 
+def test_p1_each_pattern_of_a_stage_sees_the_event() -> None:
+    one = entered(
+        "{on: PaymentFailed, when: 'event.amount > 9.0', times: 2, within: 1h, to: end}",
+        "{on: PaymentFailed, times: 2, within: 1h, to: second}",
+    )
+    one.give("PaymentFailed", 1, amount=1.0)
+    one.give("PaymentFailed", 2, amount=1.0)
+    assert one.stages == ["second"]
+
+
 def test_p1_a_stay_before_it_does_not_hide_the_event() -> None:
     one = entered(
         "{on: PaymentFailed, when: 'event.amount > 9.0', remember: {high: event.amount}}",

@@ -37,6 +37,7 @@ def nightly(*windows: QuietWindow, quiet: Quiet = Quiet.DEFER, caps: Any = ()) -
         (8 * HOUR, None),
         (22 * HOUR - 1, None),
         (22 * HOUR, 32 * HOUR),
+        (22 * HOUR + 30_000, 32 * HOUR),
         (0, 8 * HOUR),
     ],
 )

@@ -160,6 +160,16 @@ def test_i3_max_live_does_not_count_what_this_input_ended() -> None:
     assert entries(customer.give("Cart", 2, cart="b")) == ["ENTERED"]
 
 
+def test_i3_max_live_counts_no_other_journey() -> None:
+    alone = [
+        journey(name, stage("in"), entry=[clause("Cart", key=CART)], keyed=True, max_live=1)
+        for name in "ab"
+    ]
+    customer = Customer(plan(*alone))
+    assert entries(customer.give("Cart", 0, cart="x")) == ["ENTERED"] * 2
+    assert entries(customer.give("Cart", 1, cart="y")) == ["MAX_LIVE"] * 2
+
+
 def test_a3_once_by_key_holds_for_life_and_beyond_its_bound_nobody_new_enters() -> None:
     customer = Customer(carts(reentry=Reentry(ReentryMode.ONCE)))
     for number in range(ONCE_MAX):
@@ -203,3 +213,14 @@ def test_i3_keys_remembered_are_bounded_and_drops_counted() -> None:
     assert len(customer.state.journeys["carts"].keys) == KEYS_MAX
     assert customer.state.journeys["carts"].keys.keys() >= {"1", str(KEYS_MAX)}
     assert customer.decisions[-2].dropped["keys"] == 1
+
+
+def test_i3_a_limit_for_life_is_not_forgotten_while_there_is_room() -> None:
+    """Beyond the bound only the key written longest ago goes, and that is counted."""
+    customer = Customer(carts(reentry=Reentry(limit=1)))
+    keys = {str(number): KeyMemory([T0]) for number in range(KEYS_MAX)}
+    customer.state = CustomerState(journeys={"carts": JourneyMemory(T0, KEYS_MAX, keys)})
+    decision = customer.give("Cart", DAY, cart="new")
+    assert (entries(decision), decision.dropped) == (["ENTERED"], {"keys": 1})
+    assert entries(customer.give("Cart", DAY, cart="1")) == ["REENTRY_LIMIT"]
+    assert entries(customer.give("Cart", DAY, cart="0")) == ["ENTERED"]

@@ -271,6 +271,10 @@ def test_c2_a_release_after_expires_is_expired() -> None:
     assert customer.outcomes == ["DEFERRED", "SENT"]
     late.tick(2 * HOUR + 1)
     assert late.outcomes == ["EXPIRED"]
+    last = Customer(sending(send("hello", delay=HOUR, expires=HOUR)))
+    last.give("Cart", 0)
+    last.tick(HOUR)
+    assert last.outcomes == ["DEFERRED", "SENT"]
 
 
 def test_a1_the_channel_s_expiry_where_the_send_has_none() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.explain import sentences
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.junction_plan import Branch, Choice
 from journey_engine.define.plan import Clause, JourneyPlan, Plan, Reentry, ReentryMode, SwitchPlan
 from tests.decide.carts import CART

@@ -30,6 +30,15 @@ def waiting(*transitions: object, **more: object) -> Customer:
     )
 
 
+def test_i7_whatever_reaches_it_moves_the_time_to_abandon_it() -> None:
+    made = journey("a", stage("in", on("Seen")), entry=[clause("Cart")], abandon=30 * DAY)
+    customer = Customer(plan(made))
+    customer.give("Cart", 0)
+    assert dues(customer) == [30 * DAY]
+    customer.give("Seen", DAY)
+    assert dues(customer) == [31 * DAY]
+
+
 def test_w1_after_counts_from_entering_the_stage() -> None:
     customer = waiting(after(4 * HOUR, "end"))
     customer.give("Cart", MINUTE)

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -24,7 +23,7 @@ from journey_engine.decode.decode import (
 )
 from journey_engine.decode.frame import frame
 from journey_engine.decode.record import Record
-from journey_engine.encode.outgoing import iso_utc
+from journey_engine.define.iso import iso_utc
 from journey_engine.errors import DeadLetterCode
 from tests.decode.orders import (
     NOW,
@@ -147,8 +146,8 @@ def test_no_value_and_no_mark_is_invalid() -> None:
 
 def test_a_value_over_the_limit_is_too_large_and_one_at_it_is_not() -> None:
     size = len(order().value or b"")
-    assert isinstance(decode(order(), replace(READER, value_bytes_max=size)), Event)
-    tight = replace(READER, value_bytes_max=size - 1)
+    assert isinstance(decode(order(), Reader(SCHEMAS, READER.fields, size)), Event)
+    tight = Reader(SCHEMAS, READER.fields, size - 1)
     assert code(order(), tight) == DeadLetterCode.TOO_LARGE
 
 

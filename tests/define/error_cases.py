@@ -50,6 +50,8 @@ CASES = [
     Case("YAML_ANCHOR", CART, "version: 3", "version: «&v 3"),
     Case("YAML_ALIAS", CART, "version: 3", "version: «*v"),
     Case("YAML_TAG", CART, "version: 3", "version: «!!int 3"),
+    Case("UNKNOWN_KEY", CART, "version: 3", "version: 3\n«<<: {owner: x}"),
+    Case("BAD_VALUE", CART, "version: 3", "version: «2147483648"),
     Case("DUPLICATE_KEY", CART, "version: 3", "version: 3\n«version: 4"),
     Case("KEY_NOT_TEXT", CART, "version: 3", "version: 3\n«7: 4"),
     Case("NUMBER_TOO_LONG", CART, "version: 3", "version: «" + "3" * 41),

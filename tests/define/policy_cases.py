@@ -41,6 +41,7 @@ def _send(code: str, new: str) -> Case:
     return Case(code, CART, "theme: cart", f"theme: cart\n          {new}")
 
 
+_THEMES = "themes: {conflicts: [[price-rise, discount]], within: 7d}"
 _DAY = "day: {max: 1, calendar: day}"
 _SLOTS = '{purpose: marketing, slots: ["10:00", "18:00"]}'
 _QUIET = '{start: "22:00", end: "08:00"}'
@@ -82,6 +83,14 @@ POLICY_CASES = [
         "until: 2026-12-31}\n  - {id: «global, share: 1%, purposes: [service]}",
     ),
     _policy("REPEATED_THEME", "[price-rise, discount]", "«[discount, discount]"),
+    _policy("THEMES_WITHIN", _THEMES, "themes: «{conflicts: [[price-rise, discount]]}"),
+    _policy("THEMES_WITHIN", _THEMES, "themes: «{names: [cart], within: 7d}"),
+    _policy(
+        "UNKNOWN_THEME",
+        _THEMES,
+        "themes: {names: [cart, discount], conflicts: [[«price-rise, discount]], within: 7d}",
+    ),
+    _journey("UNKNOWN_THEME", "holds: {themes: [cart, «carts], then: drop, at_most: 1d}"),
     _journey("HOLDS_NOTHING", "holds: «{then: drop, at_most: 1d}"),
     _journey("MISSING_KEY", "«holds: {purposes: [service], then: drop}"),
     _journey("UNKNOWN_PURPOSE", "holds: {purposes: [«sales], then: drop, at_most: 1d}"),

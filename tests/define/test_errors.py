@@ -84,6 +84,15 @@ def test_a_file_that_means_nothing_is_reported() -> None:
     ]
 
 
+def test_a_file_of_another_suffix_is_reported() -> None:
+    files = {path: text for path, text in FILES.items() if path != CART}
+    files["topologies/journeys/cart.yml"] = FILES[CART]
+
+    errors = [(e.code, e.file, e.hint) for e in errors_of(files)]
+
+    assert errors == [("UNKNOWN_FILE", "topologies/journeys/cart.yml", "call it cart.yaml")]
+
+
 def test_a_journey_in_two_folders_is_reported() -> None:
     files = {**FILES, "topologies/journeys/old/cart.yaml": FILES[CART]}
 

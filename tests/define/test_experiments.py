@@ -187,6 +187,59 @@ def test_j3_names_that_yaml_reads_as_something_else_are_quoted() -> None:
     assert errors_of({**files, LOCK: allocated(files).text}) == []
 
 
+KEPT = "topologies/journeys/cart@2.yaml"
+
+
+def beside(kept: str, lock: str | None = None) -> dict[str, str]:
+    """Version 3 with 30% and 70%, beside version 2 with this split."""
+    files = with_split("30%", "70%")
+    files[KEPT] = bent(CART, ENGAGED, kept)[CART].replace("version: 3", "version: 2")
+    return {**files, LOCK: allocated(files).text if lock is None else lock}
+
+
+def test_j3_a_kept_version_has_the_shares_of_now() -> None:
+    files = beside(split("20%", "80%"))
+    assert allocated(files).text.endswith(locked(one="0-2999", other="3000-9999"))
+
+    junction = compiled(files).kept["cart", 2].stages["engaged"].junction
+    assert isinstance(junction, Split)
+    assert {arm: junction.arms[arm].share for arm in junction.arms} == {"one": 3000, "other": 7000}
+    assert [junction.owner(bucket) for bucket in (2999, 3000)] == ["one", "other"]
+
+
+def test_j3_an_arm_of_a_kept_version_that_is_gone_draws_nobody_anew() -> None:
+    third = split("20%", "70%").replace("arms: {", "arms: {third: {share: 10%, to: end}, ")
+    junction = compiled(beside(third)).kept["cart", 2].stages["engaged"].junction
+
+    assert isinstance(junction, Split)
+    assert junction.arms["third"].share == 0
+    assert set(junction.owners) == {"one", "other"}
+
+
+def test_j3_a_kept_version_must_have_every_arm_that_is_drawn() -> None:
+    (error,) = errors_of(beside(split("20%", "80%").replace("other:", "former:")))
+    assert (error.code, error.file) == ("EXPERIMENT_LOCK", KEPT)
+    assert "other" in error.message
+
+
+def test_j3_a_kept_version_draws_the_same_unit() -> None:
+    files = beside(split("30%", "70%"))
+    files[KEPT] = files[KEPT].replace("unit: customer", "unit: instance")
+
+    assert [(e.code, e.file) for e in errors_of(files)] == [("EXPERIMENT_DIFFERS", KEPT)]
+
+
+def test_j3_what_only_kept_versions_split_is_allocated_by_the_latest() -> None:
+    files = bent(CART, ENGAGED, split("20%", "80%"))
+    first, second = (files[CART].replace("version: 3", f"version: {n}") for n in (1, 2))
+    second = second.replace("20%", "40%").replace("80%", "60%")
+    kept = {KEPT.replace("@2", "@1"): first, KEPT: second}
+    lock = allocated({**FILES, **kept})
+
+    assert lock.text.endswith(locked(one="0-3999", other="4000-9999"))
+    assert errors_of({**FILES, **kept, LOCK: lock.text}) == []
+
+
 ARMS = ("a", "b", "c", "d")
 
 

@@ -84,6 +84,13 @@ def test_a_kept_version_stands_by_a_journey_with_the_same_key() -> None:
     assert [e.code for e in errors_of(renamed)] == ["FILE_NAME"]
 
 
+@pytest.mark.parametrize("name", ["cart@x", "@3", "cart@", "cart@03"])
+def test_a_kept_file_is_called_by_journey_and_version(name: str) -> None:
+    files = {**FILES, f"topologies/journeys/{name}.yaml": FILES[CART]}
+
+    assert [(e.code, e.hint) for e in errors_of(files)] == [("FILE_NAME", "name it cart@3.yaml")]
+
+
 def test_what_is_wrong_in_a_kept_version_is_reported_there() -> None:
     (error,) = errors_of(kept(("event.total > 50.0", "event.tota > 50.0")))
 

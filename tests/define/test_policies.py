@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from journey_engine.define.action_plan import Action
+from journey_engine.define.compiler import compile_definitions
 from journey_engine.define.plan import END, Plan
 from journey_engine.define.policy_plan import Hold, Period, Quiet
 from journey_engine.errors import CandidateOutcome
-from tests.define.definitions import CART, FILES, POLICIES, bent, compiled, errors_of
+from journey_engine.run.zones import load_zones
+from tests.define.definitions import CART, FILES, POLICIES, SCHEMAS, bent, compiled, errors_of
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -193,3 +195,52 @@ def test_what_a_journey_holds() -> None:
     assert hold.themes == {"cart"}
     assert hold.journeys == frozenset()
     assert (hold.drop, hold.at_most) == (False, 21 * DAY)
+
+
+DECLARED = "themes: {names: [cart, price-rise], conflicts: [[cart, price-rise]], within: 7d}\n"
+
+
+def themed(policies: str, old: str, new: str) -> list[tuple[str, int, str, bool]]:
+    files = bent(CART, old, new, {**FILES, POLICIES: FILES[POLICIES] + policies})
+    found = compile_definitions(files, SCHEMAS, load_zones()).findings
+    return [(one.code, one.line, one.hint, one.warning) for one in found]
+
+
+def test_declared_themes_are_the_only_ones() -> None:
+    line = FILES[CART][: FILES[CART].index("theme: cart")].count("\n") + 1
+    refused = ("UNKNOWN_THEME", line, "did you mean `cart`?", False)
+    assert themed(DECLARED, "theme: cart", "theme: carts") == [refused]
+    holds = "holds: {themes: [price-rises], then: drop, at_most: 1d}\nabandon:"
+    ((code, _, hint, _),) = themed(DECLARED, "abandon:", holds)
+    assert (code, hint) == ("UNKNOWN_THEME", "did you mean `price-rise`?")
+    assert themed(DECLARED, "theme: cart", "theme: price-rise") == []
+    assert themed("themes: {names: [cart]}\n", "theme: cart", "theme: cart") == []
+
+
+def test_without_names_a_slip_of_the_pen_is_a_warning() -> None:
+    free = "themes: {conflicts: [[discount, price-rise]], within: 7d}\n"
+    assert themed(free, "theme: cart", "theme: cart") == []
+    ((code, _, hint, warning),) = themed(free, "theme: cart", "theme: discuont")
+    assert (code, warning) == ("THEME_UNDECLARED", True)
+    assert hint.startswith("did you mean `discount`?")
+    assert "`names`" in hint
+
+
+@pytest.mark.parametrize(
+    ("data", "channels", "warned"),
+    [
+        ("total: event.total", "[preferred, email, push]", True),
+        ("total: event.total", "[preferred, email]", False),
+        ("total: instance.total", "[preferred, email, push]", False),
+    ],
+)
+def test_a_send_that_cannot_fall_back_is_a_warning(
+    data: str, channels: str, *, warned: bool
+) -> None:
+    send = f"send: {{id: more, content: more, channels: {channels}, data: {{{data}}}}}"
+    wait = "{after: 4h, reset_on: CartUpdated, to: nudged}"
+    files = bent(CART, wait, f"{wait}\n      - {{on: CartUpdated, do: [{{{send}}}]}}")
+    found = compile_definitions(files, SCHEMAS, load_zones()).findings
+    assert [(one.code, one.warning, one.path) for one in found] == [
+        ("NO_FALLBACK", True, "stages.waiting.transitions.1.do.0.send.channels")
+    ] * warned

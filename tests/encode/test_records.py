@@ -13,8 +13,9 @@ from journey_engine.decide.decision import Command, Experiment, JourneyRef, Send
 from journey_engine.decide.event import Origin
 from journey_engine.decode.whole import read_whole
 from journey_engine.define.expression import Value
+from journey_engine.define.iso import iso_utc
 from journey_engine.encode.command import encode_command
-from journey_engine.encode.outgoing import OutKind, iso_utc
+from journey_engine.encode.outgoing import OutKind
 from journey_engine.encode.send_decision import encode_send_decision
 from journey_engine.encode.transition import encode_transition
 from journey_engine.errors import (

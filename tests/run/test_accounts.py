@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.account_state import NO_ACCOUNT
@@ -16,6 +16,7 @@ from journey_engine.run.outbox import Output
 from journey_engine.run.replay import Replay
 from journey_engine.run.wiring import Wiring
 from tests.decide.accounts import SENDS, company
+from tests.examples import examples
 from tests.run.exchange import Exchange, once_each
 from tests.run.shop import (
     CHANNEL_TOPICS,
@@ -60,7 +61,7 @@ def sound(outputs: Sequence[Output]) -> None:
     once_each(outputs, lambda one: (one.account_id, one.journey, one.entry_no))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     plan=st.sampled_from([PLAN, SENDING]),
     lines=days(),
@@ -88,7 +89,7 @@ def test_members_and_accounts_agree_whoever_lags_or_dies(
     assert known == told
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(plan=st.sampled_from([PLAN, SENDING]), lines=days(), partitions=st.integers(2, 4))
 def test_a_replay_gives_the_same_however_many_partitions_there_are(
     plan: Plan, lines: list[LogLine], partitions: int

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decision import Command, SendDecision
@@ -26,6 +26,7 @@ from journey_engine.run.replay import Replay
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
+from tests.examples import examples
 from tests.run.exchange import Exchange
 from tests.run.shop import CHANNEL_TOPICS, DAY, HOUR, INBOX, INPUTS, MINUTE, SCHEMAS, START, line
 from tests.run.shop import plan as shop_plan
@@ -70,7 +71,7 @@ def settled_once(outputs: Sequence[Output]) -> None:
 LIMITS = st.tuples(st.integers(1, 3), st.sampled_from([MINUTE, HOUR, 5 * HOUR]))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(lines=carts(), limit=LIMITS, partitions=st.integers(1, 4))
 def test_no_window_of_a_replay_holds_more_than_the_capacity(
     lines: list[LogLine], limit: tuple[int, int], partitions: int
@@ -86,7 +87,7 @@ def test_no_window_of_a_replay_holds_more_than_the_capacity(
     assert [each[:3] for each in logged] == sorted(each[:3] for each in logged)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(lines=carts(), limit=LIMITS, partitions=st.integers(1, 4), seed=st.integers(0, 2**32))
 def test_no_window_holds_more_whoever_lags_or_dies(
     lines: list[LogLine], limit: tuple[int, int], partitions: int, seed: int

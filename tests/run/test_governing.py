@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decision import Command, Transition
@@ -25,6 +25,7 @@ from journey_engine.run.restoration import RestorationError
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Definition, Wiring
+from tests.examples import examples
 from tests.run.shop import (
     CART,
     CHANNEL_TOPICS,
@@ -137,7 +138,7 @@ def said_over_days(draw: st.DrawFn) -> list[Message]:
     return messages
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(lines=logs(), messages=said_over_days(), schedule=SCHEDULE)
 def test_law_1_wall_log_and_ledger_give_the_same_run_over_activations_and_orders(
     lines: list[LogLine], messages: list[Message], schedule: Schedule

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decision import Command, SendDecision, Transition
@@ -23,6 +24,7 @@ from journey_engine.errors import EndReason
 from journey_engine.run.outbox import Output
 from journey_engine.run.replay import Replay
 from journey_engine.run.wiring import Wiring
+from tests.examples import examples
 from tests.run.exchange import Exchange, once_each
 from tests.run.shop import (
     CHANNEL_TOPICS,
@@ -89,7 +91,7 @@ def sound(outputs: Sequence[Output]) -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(lines=days(), limited=st.booleans(), partitions=st.integers(1, 4), seed=st.integers(0, 99))
 def test_no_candidate_is_lost_or_decided_twice_whoever_lags_or_dies(
     *, lines: list[LogLine], limited: bool, partitions: int, seed: int
@@ -114,7 +116,7 @@ def test_no_candidate_is_lost_or_decided_twice_whoever_lags_or_dies(
                 assert not other.instances
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(lines=days(), partitions=st.integers(1, 4))
 def test_a_replay_gives_the_same_however_many_partitions_there_are(
     lines: list[LogLine], partitions: int
@@ -122,6 +124,19 @@ def test_a_replay_gives_the_same_however_many_partitions_there_are(
     outputs = replayed(lines, partitions)
     sound(outputs)
     assert Counter(map(_who, outputs)) == Counter(map(_who, replayed(lines, 1)))
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 4])
+def test_of_one_millisecond_a_replay_takes_first_what_the_log_has_first(partitions: int) -> None:
+    """The order, then another cart by the one who was a visitor: it is a cart left alone."""
+    lines = [
+        visitor("CartUpdated", "v2", 0, "1"),
+        linked("c1", "v2", HOUR, "2"),
+        line("OrderPlaced", "c1", 2 * HOUR, event_id="3"),
+        visitor("CartUpdated", "v2", 2 * HOUR, "4"),
+    ]
+    commands = [o for o in replayed(lines, partitions) if isinstance(o, Command)]
+    assert [one.created_at - START for one in commands] == [6 * HOUR]
 
 
 def replayed(lines: list[LogLine], partitions: int) -> list[Output]:
@@ -159,3 +174,20 @@ def test_a_visitor_who_signs_in_gets_one_reminder() -> None:
     assert [(o.customer_id, o.created_at - START) for o in commands] == [("c1", 7 * HOUR)]
     ends = [o.end for o in outputs if isinstance(o, Transition) and o.end is not None]
     assert ends[0] is EndReason.MERGED
+
+
+def test_m4_the_key_of_proofs_is_in_no_output_so_a_replay_needs_none() -> None:
+    lines = [
+        line("CartUpdated", "c1", 0, event_id="1"),
+        line("CustomerErased", "c1", HOUR, event_id="2", extra={}),
+        line("CartUpdated", "c1", 2 * HOUR, event_id="3"),
+        line("CartUpdated", "c1", DAY, event_id="4"),
+    ]
+    records = list(route(lines, SCHEMAS, CHANNEL_TOPICS, 2))
+    told = [
+        [each.output for each in Replay(made, SCHEMAS, INPUTS, 2).outputs(records)]
+        for made in (plan(), replace(plan(), proof_key=b"the operator's"))
+    ]
+    assert told[0] == told[1]
+    ends = [one.end for one in told[0] if isinstance(one, Transition)]
+    assert EndReason.ERASED in ends

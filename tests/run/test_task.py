@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide.decision import Command
@@ -13,6 +13,7 @@ from journey_engine.run.clock import StreamClock, WallClock
 from journey_engine.run.outbox import Flush, Forward
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
+from tests.examples import examples
 from tests.run.shop import (
     CHANNEL_TOPICS,
     DAY,
@@ -64,7 +65,7 @@ def assert_resent_alike(world: World) -> None:
             assert attempt == attempts[-1][: len(attempt)]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(lines=logs(), schedule=SCHEDULE)
 def test_law_1_stream_any_batches_flushes_and_crashes_give_the_same_run(
     lines: list[LogLine], schedule: Schedule
@@ -82,7 +83,7 @@ def test_law_1_stream_any_batches_flushes_and_crashes_give_the_same_run(
     assert_resent_alike(world)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(lines=logs(), schedule=SCHEDULE)
 def test_law_1_wall_log_and_ledger_give_the_same_run(
     lines: list[LogLine], schedule: Schedule

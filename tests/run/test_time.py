@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey_engine.decide.decision import Command, Decision
+from journey_engine.decide.decision import Command
 from journey_engine.decide.event import TimersDue
 from journey_engine.decide.message import Input
+from journey_engine.decide.verdict import Decision
 from journey_engine.decode.log import LogLine, Place, read_line
 from journey_engine.decode.record import Record
 from journey_engine.encode.ledger import encode_ledger

@@ -8,14 +8,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from journey_engine.decide.decide import decide
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, TimersDue, state_key
+from journey_engine.decide.event import Event, TimersDue
+from journey_engine.decide.keys import state_key
 from journey_engine.decide.message import ids_of
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.verdict import Decision
 from journey_engine.decode.decode import Mark, Rejected, decode
 from journey_engine.decode.partition import partition_of
-from journey_engine.decode.record import Record
+from journey_engine.decode.record import Fetched, Record
 from journey_engine.encode.deadletter import Failure
 from journey_engine.encode.ledger import LedgerEntry, Run
 from journey_engine.encode.message import decode_message, encode_message, is_message, key_of
@@ -96,7 +97,7 @@ class Core:
             self._refused(record_, decision, now)
             self._decided(key, decision)
 
-    def _refused(self, record: Record, decision: Decision, now: int) -> None:
+    def _refused(self, record: Fetched, decision: Decision, now: int) -> None:
         error = decision.rejected
         if error is not None:
             failure = Failure(error.code, error.message, "decide", max(now, 0))

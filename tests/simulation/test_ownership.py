@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from journey_engine.run.clock import wall_ms
 from journey_engine.run.memory import Memory
-from journey_engine.run.partition import Partition
+from journey_engine.run.partition import BACKLOG_S, Partition
 from journey_engine.run.producing import (
     FencedError,
     UnresolvedError,
@@ -20,7 +21,7 @@ from tests.simulation.one_worker import (
     OneWorker,
     lived,
 )
-from tests.simulation.shop import PARTITIONS
+from tests.simulation.shop import NAMES, PARTITIONS
 
 
 def test_an_opening_is_tried_again_only_when_the_last_one_has_ended() -> None:
@@ -284,3 +285,24 @@ def test_group_offsets_of_what_was_let_go_are_not_recorded_again() -> None:
         await driving
 
     lived(test, transactional=False)
+
+
+@pytest.mark.parametrize(("behind", "waits"), [(0, False), (9, False), (10, True)])
+def test_a_commit_waits_to_be_full_while_a_backlog_fills_it(behind: int, *, waits: bool) -> None:
+    async def test(world: OneWorker) -> None:
+        partition = Partition(0, world.parts)
+        await partition.open()
+        partition.run()
+        world.publish()
+        for topic in NAMES.read:
+            records = world.broker.log(topic, 0).read(0)
+            partition.feed(topic, records, len(records), len(records))
+        assert partition.step(wall_ms(), 1).taken == 1
+        [(topic, taken)] = partition.positions().items()
+        partition.feed(topic, (), taken + behind)
+        interval = world.parts.commit_interval_s
+        assert not partition.due(interval - 0.01)
+        assert partition.due(interval) is not waits
+        assert partition.due(interval + BACKLOG_S)
+
+    lived(test)

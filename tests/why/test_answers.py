@@ -4,18 +4,20 @@ import re
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
-from journey_engine.decide.decision import Decision
 from journey_engine.decide.event import Event
 from journey_engine.decide.explain import sentences
+from journey_engine.decide.verdict import Decision
 from journey_engine.define.compiler import compile_plan
 from journey_engine.schemas import Schemas
 from journey_engine.testing.parse import parse_cases
 from journey_engine.testing.runner import Run
 from journey_engine.why.answer import Answer, answers
 from journey_engine.why.past import Taken, World, decided
-from journey_engine.why.question import wanted
+from journey_engine.why.question import names, wanted
 from journey_engine.why.records import recorded
+from tests.why.refusal import REFUSED
 
 HOUR = 3_600_000
 POLICIES = "topologies/policies.yaml"
@@ -266,3 +268,22 @@ def test_records_tell_the_last_decision_by_then(schemas: Schemas, customer: str)
     assert (last.outcome, last.version, last.plan) == ("SENT", 7, life.plan.hash)
     assert (before.outcome, before.rule) == ("DEFERRED", "A1")
     assert recorded(records, customer, asked, sent_at - 3 * HOUR) is None
+
+
+def test_what_only_a_kept_version_sends_may_be_asked(schemas: Schemas) -> None:
+    kept = FILES["topologies/journeys/cart.yaml"].replace("version: 7", "version: 6")
+    kept = kept.replace("content: cart-reminder", "content: cart-letter").replace(
+        "id: reminder", "id: letter"
+    )
+    plan = compile_plan({**FILES, "topologies/journeys/cart@6.yaml": kept}, schemas)
+
+    assert [(one.journey.version, one.action.id) for one in wanted(plan, "cart-letter")] == [
+        (6, "letter")
+    ]
+    assert [one.journey.version for one in wanted(plan, "cart-reminder")] == [7]
+    assert "cart-letter" in names(plan)
+    sent = replace(REFUSED, journey="cart", send_id="letter", version=6)
+    record = {name: getattr(sent, name) for name in sent.__struct_fields__}
+    told = recorded([record], "anna", wanted(plan, "cart-letter"), None)
+    assert told is not None
+    assert (told.version, told.plan) == (6, REFUSED.definition_hash)
