@@ -13,9 +13,14 @@ SHOP := tests/replay/data/ecom.csv.gz
 DEMO := $(if $(wildcard $(SHOP)),--input $(SHOP) --map schemas/maps/ecom.map.yaml)
 PURE := journey_engine/avro/*,journey_engine/define/*,journey_engine/decode/*,journey_engine/decide/*,journey_engine/encode/*
 PURE_COVERAGE := 95
+# Measuring makes them slower by half, so only these are measured.
+CORE_TESTS := $(addprefix tests/,avro conformance decide decode define encode test_schemas.py)
 SCHEDULES ?= 1000
 CHAOS := $(if $(CHAOS_MINUTES),--minutes $(CHAOS_MINUTES)) $(if $(SEED),--seed $(SEED))
 NATIVE := var/native
+# Peers of the bench that have packages of their own.
+QUIX := var/bench/quix
+KAFKA_STREAMS := tests/bench/peers/kafka-streams
 # Puts the compiled package before the editable one, in child processes too.
 WITH_NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(NATIVE):$(CURDIR)
 # Nothing compiled has a part in these.
@@ -43,8 +48,9 @@ test-brokers: setup ## The tests with workers as processes, on both brokers
 
 .PHONY: test-alone
 test-alone: setup ## The tests without them, the coverage of the pure core, then test-native
-	@$(BIN)/pytest --ignore tests/broker --cov --cov-report=
+	@$(BIN)/pytest $(CORE_TESTS) --cov --cov-report=
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=$(PURE_COVERAGE)
+	@$(BIN)/pytest $(addprefix --ignore ,tests/broker $(CORE_TESTS))
 	@$(MAKE) test-native
 
 .PHONY: test-native
@@ -73,9 +79,20 @@ gen: setup ## Write the generated files anew (their freshness is tested)
 conformance: setup ## The cases of the language on the engine and on the naive interpreter
 	@$(BIN)/python -m tests.conformance
 
+LAWS := tests/properties/test_agreement.py tests/properties/test_laws.py \
+	tests/properties/test_everything.py tests/decide/test_merge.py \
+	tests/decide/test_contact_laws.py tests/decide/test_laws.py \
+	tests/run/test_identity.py tests/run/test_capacity.py tests/run/test_accounts.py \
+	tests/run/test_governing.py tests/run/test_task.py
+
 .PHONY: laws
-laws: setup ## The laws by Hypothesis in their long form
-	@HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/properties --timeout 3600
+laws: setup ## The laws by Hypothesis in their long form, other examples each time
+	@printf '%s\n' $(LAWS) | HYPOTHESIS_PROFILE=long \
+		xargs -P $$(nproc) -n 1 $(BIN)/pytest -q -p no:cacheprovider --timeout 7200
+
+.PHONY: mutants
+mutants: setup ## Mutants of decide/ against its tests (MODULES="caps room"; AGAIN=1: but those killed)
+	@$(BIN)/python -m tests.mutants $(MODULES) $(if $(AGAIN),again)
 
 .PHONY: fuzz
 fuzz: native ## The compiled codec against fastavro on ten million bodies
@@ -86,8 +103,30 @@ sim: setup ## Simulated schedules with crashes and zombies: SEED=0 SCHEDULES=100
 	@$(BIN)/python -m tests.simulation $(or $(SEED),0) $(SCHEDULES)
 
 .PHONY: bench
-bench: native ## Events for a CPU-second, next to the idiomatic Faust agent on the same job
-	@$(WITH_NATIVE) $(BIN)/python -m tests.bench
+bench: native $(QUIX) $(KAFKA_STREAMS)/target ## The engine and its peers on one job, checked; a JSON line (BENCH="--rounds 1 --embedded")
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench $(if $(BENCH),$(BENCH),--keep tests/bench/results/bench.json)
+
+.PHONY: bench-quick
+bench-quick: native $(QUIX) ## The same with 10,000 customers and without Kafka Streams
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench --quick --customers 10000 --events 200000 --rounds 2 --restored 100000
+
+.PHONY: bench-growth
+bench-growth: native ## What one thing grows costs: AXIS=customers|journeys|instances|processes|unread|partitions
+	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.growth $(AXIS) $(GROWTH)
+
+.PHONY: bench-report
+bench-report: setup ## Tables and charts of tests/bench/results into tests/bench/README.md
+	@$(BIN)/python -m tests.bench.report
+
+$(QUIX): $(STAMP) tests/bench/peers/quix.lock
+	@rm -rf $(QUIX)
+	@$(BIN)/uv venv --quiet --python $(BIN)/python $(QUIX)
+	@$(BIN)/uv pip install --quiet --python $(QUIX)/bin/python --require-hashes -r tests/bench/peers/quix.lock
+	@touch $@
+
+$(KAFKA_STREAMS)/target: $(KAFKA_STREAMS)/pom.xml $(shell find $(KAFKA_STREAMS)/src -type f)
+	@cd $(KAFKA_STREAMS) && mvn -q -B package
+	@touch $@
 
 .PHONY: chaos
 chaos: native ## Workers on Apache Kafka under faults, held against the core (CHAOS_MINUTES=25, SEED=7)
