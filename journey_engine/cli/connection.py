@@ -3,11 +3,12 @@
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from journey_engine.cli.options import Broker
+from journey_engine.cli.options import Broker, Definitions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from journey_engine.run.naming import Names
     from journey_engine.run.settings import Settings
 
 T = TypeVar("T")
@@ -28,6 +29,18 @@ def settings_of(broker: Broker) -> "Settings":
         Refused: a setting is wrong.
     """
     return load_settings(broker.config, brokers=broker.broker, topic_prefix=broker.prefix)
+
+
+def names_of(settings: "Settings", definitions: Definitions) -> "Names":
+    """The names of the topics that are declared, with the prefix of the settings.
+
+    Raises:
+        DefinitionErrors: what is wrong in topics.yaml.
+    """
+    from journey_engine.run.definitions import load_topics
+    from journey_engine.run.naming import names
+
+    return names(load_topics(definitions.topologies, settings.app_id), settings.topic_prefix)
 
 
 def load_settings(config: "Path | None" = None, **overrides: object) -> "Settings":

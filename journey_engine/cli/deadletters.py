@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 from rich.table import Table
 
-from journey_engine.cli.connection import Misused, Refused, run, settings_of
+from journey_engine.cli.connection import Misused, Refused, names_of, run, settings_of
 from journey_engine.cli.console import out, print_json
 from journey_engine.cli.groups import OPERATORS
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
@@ -44,7 +44,9 @@ def list_(
         code: Only those with this code, such as DECODE_ERROR.
         json: One JSON document a letter, a line each, without what was in it.
     """
-    letters = [each for each in _read(broker, definitions) if code in (None, each.failure["code"])]
+    settings = settings_of(broker)
+    found = _read(settings, names_of(settings, definitions))
+    letters = [each for each in found if code in (None, each.failure["code"])]
     if json:
         for letter in letters:
             print_json(_told(letter))
@@ -87,7 +89,8 @@ def show(
     from journey_engine.run.definitions import load_schemas
     from journey_engine.run.readable import masked, readable
 
-    letter = _named(_read(broker, definitions), [place])[0]
+    settings = settings_of(broker)
+    letter = _named(_read(settings, names_of(settings, definitions)), [place])[0]
     schemas = load_schemas(definitions.schemas)
     shown = (readable if reveal else masked)(letter.record, schemas)
     told = _told(letter) | {"record": shown}
@@ -126,15 +129,16 @@ def replay(
     """
     if sum((bool(places), code is not None, every)) != 1:
         raise Misused("say which: places, or --code, or --all")
-    letters = _read(broker, definitions)
+    settings = settings_of(broker)
+    names = names_of(settings, definitions)
+    letters = _read(settings, names)
     wanted = _named(letters, places) if places else letters
     chosen = [each for each in wanted if code in (None, each.failure["code"])]
-    _, names = _where(broker, definitions)
     left = {each.place: why for each in chosen if (why := each.obstacle(names)) is not None}
     able = [each.place for each in chosen if each.place not in left]
     sent = len(able)
     if able and not dry_run:
-        gone = {each.place for each in _send(able, broker, definitions)}
+        gone = {each.place for each in _send(settings, names, able)}
         meanwhile = [place for place in able if place not in gone]
         left |= dict.fromkeys(meanwhile, "another replay sent it meanwhile")
         sent = len(gone)
@@ -142,12 +146,11 @@ def replay(
     return 0
 
 
-def _send(places: list[str], broker: Broker, definitions: Definitions) -> "list[Letter]":
+def _send(settings: "Settings", names: "Names", places: list[str]) -> "list[Letter]":
     from journey_engine.run.deadletters import replay as send_again
     from journey_engine.run.guarantee import GuaranteeError
     from journey_engine.run.producing import FencedError, UnresolvedError
 
-    settings, names = _where(broker, definitions)
     wanted = frozenset(places)
     try:
         return run(send_again(settings, names, lambda letter: letter.place in wanted), settings)
@@ -169,21 +172,10 @@ def _report(sent: int, left: dict[str, str], *, dry: bool, json: bool) -> None:
         out.print(f"{count:,} were not: {why}", highlight=False)
 
 
-def _where(broker: Broker, definitions: Definitions) -> "tuple[Settings, Names]":
-    from journey_engine.run.definitions import load_topics
-    from journey_engine.run.naming import names
-
-    settings = settings_of(broker)
-    topics = load_topics(definitions.topologies, settings.app_id)
-    return settings, names(topics, settings.topic_prefix)
-
-
-def _read(broker: Broker, definitions: Definitions) -> "list[Letter]":
+def _read(settings: "Settings", names: "Names") -> "list[Letter]":
     from journey_engine.encode.outgoing import OutKind
     from journey_engine.run.deadletters import read_letters
     from journey_engine.run.topics import require_topics
-
-    settings, names = _where(broker, definitions)
 
     async def read() -> "list[Letter]":
         await require_topics(settings, [names.outputs[OutKind.DEADLETTER]])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import cyclopts
 from cyclopts import Parameter
 
-from journey_engine.cli.connection import Refused, run, settings_of
+from journey_engine.cli.connection import Refused, names_of, run, settings_of
 from journey_engine.cli.console import out, print_json
 from journey_engine.cli.groups import OPERATORS
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
@@ -156,8 +156,7 @@ def preview(
     """
     from journey_engine.define.compiler import compile_plan
     from journey_engine.run.census import census
-    from journey_engine.run.definitions import load_schemas, load_topics
-    from journey_engine.run.naming import names
+    from journey_engine.run.definitions import load_schemas
     from journey_engine.run.tailing import tail
     from journey_engine.run.zones import load_zones
 
@@ -166,7 +165,7 @@ def preview(
     chosen = _chosen(contents, plan)
     schemas = load_schemas(definitions.schemas)
     compiled = compile_plan(contents.texts(chosen), schemas, load_zones())
-    wanted = names(load_topics(definitions.topologies, settings.app_id), settings.topic_prefix)
+    wanted = names_of(settings, definitions)
     changelog = tail(settings, [wanted.changelog], wanted.partitions)
     _show(run(census(changelog), settings), compiled)
     return 0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from journey_engine.cli.connection import run, settings_of
+from journey_engine.cli.connection import names_of, run, settings_of
 from journey_engine.cli.console import out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
@@ -29,12 +29,8 @@ def lag(
     Args:
         json: One JSON document: a list with topic, partition, begin, committed, end and records.
     """
-    from journey_engine.run.definitions import load_topics
-    from journey_engine.run.naming import names
-
     settings = settings_of(broker)
-    known = names(load_topics(definitions.topologies, settings.app_id), settings.topic_prefix)
-    found = run(_read(settings, known), settings)
+    found = run(_read(settings, names_of(settings, definitions)), settings)
     if json:
         print_json([{**each._asdict(), "records": each.records} for each in found])
         return 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
-from journey_engine.cli.connection import Refused, run, settings_of
+from journey_engine.cli.connection import Refused, names_of, run, settings_of
 from journey_engine.cli.console import out, print_json
 from journey_engine.cli.groups import OPERATORS
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
@@ -53,7 +53,8 @@ def get(
     from journey_engine.run.person import read_state
     from journey_engine.run.readable import named
 
-    settings, names = _where(broker, definitions)
+    settings = settings_of(broker)
+    names = names_of(settings, definitions)
     try:
         found = run(read_state(settings, names, _who(customer, visitor=visitor)), settings)
     except StateError as error:
@@ -97,7 +98,8 @@ def erase(
     """
     from journey_engine.client import EventError
 
-    settings, names = _where(broker, definitions)
+    settings = settings_of(broker)
+    names = names_of(settings, definitions)
     settings = settings.model_copy(update={"schemas": definitions.schemas})
     who = _who(customer, visitor=visitor)
     try:
@@ -112,7 +114,7 @@ def erase(
         ) from None
     told = {
         "proof": proof.proof.hex(),
-        "at": datetime.fromtimestamp(proof.at / 1000, UTC).isoformat(timespec="milliseconds"),
+        "at": _moment(proof.at).isoformat(timespec="milliseconds"),
         "life": proof.life,
     }
     if json:
@@ -127,27 +129,22 @@ async def _erase(
 ) -> "Erased":
     from journey_engine.client import EventPublisher
     from journey_engine.define.identity import ERASED
+    from journey_engine.run.clock import wall_ms
     from journey_engine.run.person import await_proof
 
-    now = datetime.now(UTC)
-    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    at = wall_ms()
     ids: dict[str, Any] = {"customer_id": who.customer_id, "anonymous_id": who.anonymous_id}
     async with EventPublisher("operator", channel=channel, settings=settings) as events:
-        await events.publish(ERASED, occurred_at=at, **ids)
+        await events.publish(ERASED, occurred_at=_moment(at), **ids)
     async with asyncio.timeout(wait):
-        return await await_proof(settings, names, who, round(at.timestamp() * 1000))
+        return await await_proof(settings, names, who, at)
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _who(identity: str, *, visitor: bool) -> "Identity":
     from journey_engine.run.person import Identity
 
     return Identity(None, identity) if visitor else Identity(identity, None)
-
-
-def _where(broker: Broker, definitions: Definitions) -> "tuple[Settings, Names]":
-    from journey_engine.run.definitions import load_topics
-    from journey_engine.run.naming import names
-
-    settings = settings_of(broker)
-    topics = load_topics(definitions.topologies, settings.app_id)
-    return settings, names(topics, settings.topic_prefix)

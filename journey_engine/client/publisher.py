@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import uuid4
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import UnknownError
 
 from journey_engine.client.command import Command
 from journey_engine.client.errors import ClientError, EventError
@@ -16,8 +13,12 @@ from journey_engine.decode.log import Place, encode_event, read_event
 from journey_engine.decode.partition import partition_of
 from journey_engine.errors import DefinitionErrors
 from journey_engine.run.definitions import load_schemas
+from journey_engine.run.producers import start_plain
 from journey_engine.run.settings import Settings, load
 from journey_engine.run.topics import require_topics
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
 
 _LINGER_MS = 5
 _WRITTEN_HERE = Place("event", 1)
@@ -84,27 +85,12 @@ class EventPublisher:
             BrokerAbsentError, TopicsError: no broker lets us in; the channel has no topic.
         """
         await require_topics(self._settings, [self._topic])
-        try:
-            self._producer = await self._started(idempotent=self._settings.idempotent_producer)
-        except UnknownError:
-            if not self._settings.idempotent_producer:
-                raise
-            # A broker without InitProducerId, such as the embedded one: a retry may write twice,
-            # and the event's id shows it.
-            self._producer = await self._started(idempotent=False)
-        self._partitions = len(await self._producer.partitions_for(self._topic))
-
-    async def _started(self, *, idempotent: bool) -> AIOKafkaProducer:
-        clients = self._settings.clients() | {"client_id": self._source}
-        producer = AIOKafkaProducer(
-            **clients, acks="all", enable_idempotence=idempotent, linger_ms=_LINGER_MS
+        self._producer, _ = await start_plain(
+            self._settings.clients() | {"client_id": self._source},
+            idempotent=self._settings.idempotent_producer,
+            linger_ms=_LINGER_MS,
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        return producer
+        self._partitions = len(await self._producer.partitions_for(self._topic))
 
     async def stop(self) -> None:
         """Wait for what is under way, and disconnect."""

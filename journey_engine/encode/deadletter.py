@@ -59,6 +59,17 @@ def encode_deadletter(record: Fetched, failure: Failure, *, record_bytes_max: in
     return OutRecord(OutKind.DEADLETTER, "", parts["key"], parts["value"], (*original, *ours))
 
 
+def failure_of(headers: Headers) -> dict[str, str]:
+    """What the headers of a dead letter tell, by their names' last part; empty of any other
+    record.
+    """
+    return {
+        name.removeprefix(PREFIX): (content or b"").decode(errors="replace")
+        for name, content in headers
+        if name.startswith(PREFIX)
+    }
+
+
 def _headers(record: Fetched, failure: Failure) -> Headers:
     texts = {
         "code": str(failure.code),

@@ -5,14 +5,14 @@ of the sending: a second run passes it by, whoever starts it, and a kill in betw
 On a broker without transactions the note follows the record; the event's id then shows a repeat.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from journey_engine.decode.record import Headers, Record
 from journey_engine.define.iso import iso_utc
-from journey_engine.encode.deadletter import PREFIX
+from journey_engine.encode.deadletter import PREFIX, failure_of
 from journey_engine.encode.outgoing import OutKind
+from journey_engine.run.clock import wall_ms
 from journey_engine.run.guarantee import guarantee_of
 from journey_engine.run.naming import Names
 from journey_engine.run.producers import PlainProducers, TransactionalProducer
@@ -55,11 +55,7 @@ class Letter(NamedTuple):
 
 def read_letter(record: Record) -> Letter:
     """A record of the dead-letter topic; without a code of failure it is none of the engine's."""
-    failure = {
-        name.removeprefix(PREFIX): (content or b"").decode(errors="replace")
-        for name, content in record.headers
-        if name.startswith(PREFIX)
-    }
+    failure = failure_of(record.headers)
     headers = tuple(pair for pair in record.headers if not pair[0].startswith(PREFIX))
     original = Record(
         failure.get("topic", ""),
@@ -151,7 +147,7 @@ async def _producer(settings: Settings) -> Producer:
 async def _send(producer: Producer, names: Names, letters: Sequence[Letter]) -> None:
     records: dict[tuple[str, int], list[Message]] = {}
     notes: dict[int, list[Message]] = {}
-    at = iso_utc(int(time.time() * 1000)).encode()
+    at = iso_utc(wall_ms()).encode()
     for letter in letters:
         record = letter.record
         again = Message(record.key, record.value, record.headers)

@@ -48,7 +48,7 @@ class Output:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
-        self.idempotent = settings.idempotent_producer
+        self._idempotent = settings.idempotent_producer
 
     async def start(self) -> None:
         """Connect; nothing to do where it is.
@@ -59,31 +59,12 @@ class Output:
         async with self._starting:
             if self._producer is not None:
                 return
-            try:
-                self._producer = await self._started(idempotent=self.idempotent)
-            except UnknownError:
-                if not self.idempotent:
-                    raise
-                # The embedded broker has no InitProducerId: a retry may then write a batch twice,
-                # which at-least-once allows and the command ids show.
-                self.idempotent = False
-                self._producer = await self._started(idempotent=False)
-
-    async def _started(self, *, idempotent: bool) -> AIOKafkaProducer:
-        settings = self._settings
-        producer = AIOKafkaProducer(
-            **settings.clients(),
-            acks="all",
-            enable_idempotence=idempotent,
-            max_batch_size=settings.producer_batch_bytes,
-            linger_ms=0,
-        )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        return producer
+            self._producer, self._idempotent = await start_plain(
+                self._settings.clients(),
+                idempotent=self._idempotent,
+                max_batch_size=self._settings.producer_batch_bytes,
+                linger_ms=0,
+            )
 
     async def stop(self) -> None:
         """Close the connection; what is not acknowledged within `CLOSE_WITHIN_S` is given up."""
@@ -280,6 +261,36 @@ class TransactionalProducer:
             if isinstance(cause, (ProducerFenced, InvalidProducerEpoch)):
                 raise FencedError(f"{self._id}, {what}: {cause!r}") from error
             raise UnresolvedError(f"{self._id}, {what}: {cause!r}") from error
+
+
+async def start_plain(
+    clients: Mapping[str, Any], *, idempotent: bool, **options: int
+) -> tuple[AIOKafkaProducer, bool]:
+    """A producer outside of transactions that is connected, and whether it is idempotent: as asked
+    for, but not on a broker without `InitProducerId`, such as the embedded one. There a retry may
+    write twice, which at-least-once allows and the ids of commands and events show.
+
+    Raises:
+        KafkaError: no broker, or not let in.
+    """
+    try:
+        return await _started(clients, idempotent=idempotent, **options), idempotent
+    except UnknownError:
+        if not idempotent:
+            raise
+        return await _started(clients, idempotent=False, **options), False
+
+
+async def _started(
+    clients: Mapping[str, Any], *, idempotent: bool, **options: int
+) -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(**clients, acks="all", enable_idempotence=idempotent, **options)
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
 
 
 def new_transactional(settings: Settings, transactional_id: str) -> AIOKafkaProducer:

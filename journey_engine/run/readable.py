@@ -10,7 +10,7 @@ from journey_engine.decode.decode import MARK_HEADER
 from journey_engine.decode.record import Record
 from journey_engine.decode.whole import read_whole
 from journey_engine.define.iso import iso_utc
-from journey_engine.encode.deadletter import PREFIX
+from journey_engine.encode.deadletter import failure_of
 from journey_engine.encode.ledger import decode_ledger
 from journey_engine.encode.position import POSITION_KEY, decode_position
 from journey_engine.encode.state import StateError, decode_any_state
@@ -27,18 +27,10 @@ def readable(record: Record, schemas: Schemas) -> dict[str, Any]:
         "timestamp": iso_utc(record.timestamp),
         "key": None if record.key is None else record.key.decode(errors="replace"),
     }
-    failure = _failure(record)
+    failure = failure_of(record.headers)
     if failure:
         return shown | {"failure": failure} | _opaque(record.value)
     return shown | _value(record, schemas)
-
-
-def _failure(record: Record) -> dict[str, str]:
-    return {
-        name.removeprefix(PREFIX): (content or b"").decode(errors="replace")
-        for name, content in record.headers
-        if name.startswith(PREFIX)
-    }
 
 
 def _value(record: Record, schemas: Schemas) -> dict[str, Any]:
