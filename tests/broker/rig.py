@@ -40,6 +40,8 @@ from tests.run.shop import DAY, HOUR, MINUTE, READ, SCHEMAS, line, plan
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 3
+PATIENCE_S = 150
+"""For what must come. A busy machine takes 20 s to start a worker, a quiet one three."""
 TOPICS = f"""
 partitions: {PARTITIONS}
 inputs: {{web: {{}}, app: {{}}, email: {{}}}}
@@ -156,7 +158,7 @@ class Rig:
             written[record.topic, record.key, record.value] += 1
         return written
 
-    async def written_at_least(self, count: int, timeout_s: float = 30) -> Written:
+    async def written_at_least(self, count: int, timeout_s: float = PATIENCE_S) -> Written:
         """What lies in the output topics once that many different records do, or at the end."""
         deadline = time.monotonic() + timeout_s
         written = await self.written()
@@ -180,7 +182,7 @@ class Rig:
             kind.append(fields)
         return found
 
-    async def sent_once(self, done: Callable[[Sent], bool], timeout_s: float = 40) -> Sent:
+    async def sent_once(self, done: Callable[[Sent], bool], timeout_s: float = PATIENCE_S) -> Sent:
         """What lies in the output topics once it is as wanted."""
         deadline = time.monotonic() + timeout_s
         found = await self.sent()
@@ -190,7 +192,7 @@ class Rig:
             found = await self.sent()
         return found
 
-    async def has_written(self, count: int, timeout_s: float = 60) -> None:
+    async def has_written(self, count: int, timeout_s: float = PATIENCE_S) -> None:
         """Return as soon as that many records, repeats among them, lie in the output topics."""
         topics = (*self.names.commands.values(), *self.names.outputs.values())
         async with asyncio.timeout(timeout_s):
@@ -258,7 +260,7 @@ class Process:
 
     def stop(self) -> int:
         self.popen.terminate()
-        return self.popen.wait(30)
+        return self.popen.wait(PATIENCE_S)
 
     def kill(self) -> None:
         self.popen.kill()
@@ -291,14 +293,14 @@ class Process:
 
     async def shares(self) -> None:
         """Wait until this worker holds some of the partitions and not all."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if 0 < len(await asyncio.to_thread(self.partitions)) < PARTITIONS:
                 return
             await asyncio.sleep(0.1)
         raise AssertionError("the worker did not come to share the partitions")
 
-    def polls(self, path: str, timeout_s: float = 30) -> Iterator[int]:
+    def polls(self, path: str, timeout_s: float = PATIENCE_S) -> Iterator[int]:
         """Statuses of a page, from when the server is up, until the time is over."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and self.popen.poll() is None:
@@ -306,7 +308,7 @@ class Process:
                 yield self.get(path)[0]
             time.sleep(0.05)
 
-    async def ready(self, timeout_s: float = 30) -> None:
+    async def ready(self, timeout_s: float = PATIENCE_S) -> None:
         def wait() -> bool:
             return any(status == 200 for status in self.polls("/readyz", timeout_s))
 

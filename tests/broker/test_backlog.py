@@ -14,8 +14,6 @@ from tests.broker.rig import Sent
 from tests.broker.shipped import ShippedRig, cart, customers_on, event, order
 from tests.run.shop import HOUR, MINUTE
 
-pytestmark = pytest.mark.timeout(90)
-
 LARGE = 300_000
 AWAY = 2 * HOUR + 10 * MINUTE
 SLOW = {"JOURNEY_MAX_POLL_RECORDS": "100", "JOURNEY_FETCH_MAX_WAIT_MS": "20"}

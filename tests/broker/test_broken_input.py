@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from typing import NamedTuple
 
-import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from journey_engine.decode.frame import frame
@@ -18,8 +17,6 @@ from journey_engine.run.topics import MAX_BYTES
 from tests.broker.rig import error
 from tests.broker.shipped import ShippedRig, cart, customers_on, event
 from tests.run.shop import HOUR, MINUTE, SCHEMAS, START
-
-pytestmark = pytest.mark.timeout(90)
 
 HUGE = 5 * 1024 * 1024
 

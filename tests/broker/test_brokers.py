@@ -15,6 +15,7 @@ from journey_engine.run.brokers import EmbeddedBroker
 from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.settings import load
+from tests.broker.rig import PATIENCE_S
 
 STARTED_AND_KILLED = """
 import sys, time
@@ -83,7 +84,7 @@ def test_a_broker_ends_with_the_process_that_started_it(death: signal.Signals) -
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.send_signal(death)
-        process.wait(20)
+        process.wait(PATIENCE_S)
     assert gone(pid)
 
 
@@ -95,7 +96,7 @@ def fail_within(broker: EmbeddedBroker, pids: list[int]) -> None:
 
 def gone(pid: int) -> bool:
     """Whether the process ends within the time that the embedded broker takes to."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)

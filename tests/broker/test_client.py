@@ -30,10 +30,9 @@ from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.settings import Settings, environment
 from journey_engine.run.topics import TopicsError
+from tests.broker.rig import PATIENCE_S
 from tests.broker.shipped import ShippedRig
 from tests.run.shop import HOUR, SCHEMAS
-
-pytestmark = pytest.mark.timeout(240)
 
 EXAMPLES = "journey_engine.client.examples."
 
@@ -56,7 +55,7 @@ class Example:
         return self._log.read_text()
 
     def end(self) -> int:
-        return self._process.wait(90)
+        return self._process.wait(PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +63,7 @@ class Example:
     def __exit__(self, *error: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
 
 
 def asked(number: int, *, customer: str = "c1", **changes: object) -> OutRecord:
@@ -128,7 +127,7 @@ class Sender:
             self.consumer.stop()
 
     async def run(self) -> list[str]:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE_S):
             await self.consumer.run(self._take)
         return self.handed
 
@@ -174,7 +173,7 @@ async def test_what_a_handler_fails_at_comes_again_and_holds_its_customer_up(
             raise ConnectionError("the mail server is down")
 
     with pytest.raises(ConnectionError, match="mail server"):
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE_S):
             await consumer.run(fail)
     assert sorted(handed) == ["k1", "k3"]
     assert await Sender(kafka_rig.settings, count=2).run() == ["k1", "k2"]
@@ -198,7 +197,7 @@ async def test_a_consumer_that_joins_leaves_nothing_out_and_keeps_the_order(
                 sender.stop()
 
     commands = [asked(number, customer=f"c{number % 20}") for number in range(600)]
-    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(senders[0].run(take))
         await senders[0].ready()
         await put(kafka_rig, *commands[:300])

@@ -16,7 +16,7 @@ import pytest
 from tests.broker.rig import ROOT, Rig
 from tests.broker.shipped import TOPOLOGIES, ShippedRig, cart, order
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.kafka
 
 
 class Operator:

@@ -22,8 +22,6 @@ from tests.broker.rig import ROOT
 from tests.broker.shipped import ShippedRig, shipped_plan
 from tests.run.shop import SCHEMAS
 
-pytestmark = pytest.mark.timeout(120)
-
 
 async def test_a_demo_writes_what_a_replay_of_the_same_log_writes(shipped_rig: ShippedRig) -> None:
     rig = shipped_rig

@@ -16,9 +16,9 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import TopicPartition
 
 from journey_engine.run.brokers import KafkaBroker
-from tests.broker.rig import PARTITIONS, Process, Rig, shop_log
+from tests.broker.rig import PARTITIONS, PATIENCE_S, Process, Rig, shop_log
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.kafka
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def ends_of(rig: Rig, topic: str) -> dict[TopicPartition, int]:
 
 def flushes(worker: Process) -> None:
     """Return in the middle of the work: it has flushed, and one record a flush takes its time."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         text = worker.get("/metrics")[1]
         count = next(x for x in text.splitlines() if x.startswith("journey_commit_seconds_count"))
@@ -87,7 +87,7 @@ async def test_a_signal_ends_a_busy_worker_with_0(rig: Rig, order: signal.Signal
     with rig.start() as worker:
         await worker.ready()
         expected = rig.expected(records)
-        assert await rig.written_at_least(len(expected), timeout_s=60) == expected
+        assert await rig.written_at_least(len(expected)) == expected
         assert worker.stop() == 0
 
 
@@ -149,7 +149,7 @@ async def test_records_deleted_while_the_worker_runs_are_said_and_counted_once(r
 
 async def fetched(worker: Process, topic: str) -> None:
     """Wait until the worker has fetched all that the topic holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     lags: list[float] = []
     while not lags or any(lags):
         assert time.monotonic() < deadline, lags
@@ -173,7 +173,7 @@ async def test_neither_the_disk_nor_the_group_is_needed_to_go_on(rig: Rig) -> No
     await rig.publish(records[400:])
     with rig.start(JOURNEY_STORE="disk") as worker:
         await worker.ready()
-        written = await rig.written_at_least(len(expected), timeout_s=60)
+        written = await rig.written_at_least(len(expected))
         assert worker.stop() == 0
     assert written == expected
     assert [line["records"] > 0 for line in rig.logged("restored")] == [False, True]

@@ -13,11 +13,9 @@ import pytest
 from journey_engine.decode.log import LogLine
 from journey_engine.run.brokers import EmbeddedBroker
 from journey_engine.run.clock import wall_ms
-from tests.broker.rig import Rig, Sent
+from tests.broker.rig import PATIENCE_S, Rig, Sent
 from tests.broker.shipped import ShippedRig
 from tests.run.shop import DAY, MINUTE, START, line
-
-pytestmark = pytest.mark.timeout(150)
 
 DEATHS = (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL)
 
@@ -32,7 +30,7 @@ async def run_and_die(rig: Rig, expected: int, seed: int, **settings: str) -> in
         with rig.start(JOURNEY_COMMIT_RECORDS="20", **settings) as worker:
             await rig.has_written(count)
             worker.popen.send_signal(death)
-            worker.popen.wait(30)
+            worker.popen.wait(PATIENCE_S)
         unfinished += len(await rig.written()) < expected
     return unfinished
 
@@ -56,7 +54,7 @@ async def test_deaths_lose_nothing_and_repeat_at_most_the_same_bytes(
     assert await run_and_die(rig, len(expected), seed=7, JOURNEY_STORE=store) > 0
     with rig.start(JOURNEY_STORE=store) as worker:
         await worker.ready()
-        written = await rig.written_at_least(len(expected), timeout_s=60)
+        written = await rig.written_at_least(len(expected))
         assert worker.stop() == 0
     assert rig.compared(written) == rig.compared(expected)
     assert await rig.states() == rig.expected_states(records)

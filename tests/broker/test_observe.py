@@ -11,7 +11,7 @@ from tests.broker.rig import Process
 from tests.broker.shipped import ShippedRig, shipped_plan
 from tests.run.shop import SCHEMAS
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.embedded]
+pytestmark = pytest.mark.embedded
 
 Totals = Mapping[str, float]
 

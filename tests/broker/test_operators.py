@@ -26,7 +26,7 @@ from tests.broker.rig import ROOT
 from tests.broker.shipped import ShippedRig, event
 from tests.run.shop import HOUR, SCHEMAS
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.kafka
 
 
 async def ahead_of_their_clock(rig: ShippedRig, *kinds: str) -> None:

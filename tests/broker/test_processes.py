@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from journey_engine.run.brokers import EmbeddedBroker, free_port
-from tests.broker.rig import ROOT
+from tests.broker.rig import PATIENCE_S, ROOT
 from tests.broker.shipped import ShippedRig
 from tests.run.ports import pair_of_ports
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.embedded]
+pytestmark = pytest.mark.embedded
 
 
 class PairRig(ShippedRig):
@@ -44,7 +44,7 @@ def partitions(rig: ShippedRig, index: int) -> list[int]:
 
 async def shared(rig: ShippedRig) -> None:
     """Wait until each works on some partitions, both together on all."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     everything = set(range(rig.topics.partitions))
     while True:
         held = [set(await asyncio.to_thread(partitions, rig, index)) for index in range(2)]
@@ -61,7 +61,7 @@ async def test_two_share_the_work_and_one_that_is_killed_comes_back(rig: PairRig
         await shared(rig)
         await rig.publish(records)
         os.kill(rig.logged("worker_started")[1]["pid"], signal.SIGKILL)
-        written = await rig.written_at_least(len(expected), timeout_s=60)
+        written = await rig.written_at_least(len(expected))
         await shared(rig)
         assert worker.stop() == 0
     assert set(written) == set(expected)
@@ -76,7 +76,7 @@ async def test_two_share_the_work_and_one_that_is_killed_comes_back(rig: PairRig
 
 async def test_taken_ports_are_refused(rig: PairRig) -> None:
     with socket.create_server(("127.0.0.1", rig.web_port + 1)), rig.start() as worker:
-        assert worker.popen.wait(30) == 1
+        assert worker.popen.wait(PATIENCE_S) == 1
     assert f"port {rig.web_port + 1} of 127.0.0.1 cannot be listened at" in rig.log_file.read_text()
 
 

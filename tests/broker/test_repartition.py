@@ -44,7 +44,7 @@ from journey_engine.run.store import MemoryStore
 from journey_engine.run.tailing import tail
 from journey_engine.run.topics import create_topics
 from tests.bench.changelog import START_MS, fill
-from tests.broker.rig import ROOT, Process
+from tests.broker.rig import PATIENCE_S, ROOT, Process
 from tests.broker.shipped import TOPOLOGIES, ShippedRig
 from tests.run.shop import SCHEMAS
 
@@ -178,7 +178,7 @@ async def test_a_move_killed_half_way_is_seen_and_ends_when_run_again(
     await create_topics(move.settings, move.topics)
 
     process = move.start()
-    await asyncio.wait_for(move.begins_to_write(), 60)
+    await asyncio.wait_for(move.begins_to_write(), PATIENCE_S)
     process.kill()
     process.communicate()
     half = len(states_of(await move.changelog()))
@@ -218,7 +218,8 @@ async def test_a_move_killed_half_way_is_seen_and_ends_when_run_again(
 
 async def read_all(rig: ShippedRig, settings: Settings, topics: Topics, count: int) -> None:
     """Wait until the app's positions cover so many inputs."""
-    changelog, deadline = names(topics, settings.topic_prefix).changelog, time.monotonic() + 60
+    changelog = names(topics, settings.topic_prefix).changelog
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         offsets: dict[int, int] = {}
         async for record in tail(settings, [changelog], topics.partitions):
@@ -263,7 +264,7 @@ async def test_an_app_goes_on_with_more_partitions_of_the_same_inputs(
     await create_topics(move.settings, move.topics)
     assert f"{records[-1].topic}: 1" in await move.refused()
     with rig.start(JOURNEY_TOPOLOGIES=str(TOPOLOGIES)) as worker:
-        assert worker.popen.wait(60) == 1  # the old app no longer fits its topics
+        assert worker.popen.wait(PATIENCE_S) == 1  # the old app no longer fits its topics
     assert "journey-engine repartition" in rig.log_file.read_text()
 
 

@@ -18,6 +18,7 @@ from journey_engine.run.restoration import RestorationError
 from journey_engine.run.restore import KafkaChangelogs
 from journey_engine.run.rocks import DiskStore, RocksMemory
 from journey_engine.run.settings import StoreKind
+from tests.broker.rig import PATIENCE_S
 from tests.broker.shipped import ShippedRig
 
 pytestmark = pytest.mark.kafka
@@ -52,7 +53,7 @@ async def read(rig: ShippedRig, start: int) -> tuple[list[bytes], dict[int, int]
 
 
 async def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not done():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
@@ -155,7 +156,7 @@ async def test_a_worker_says_in_one_line_that_its_store_is_ahead_or_held(rig: Sh
 async def last_words(rig: ShippedRig) -> str:
     rig.log_file.unlink(missing_ok=True)
     with rig.start(JOURNEY_STORE="disk") as worker:
-        assert worker.popen.wait(60) == 1
+        assert worker.popen.wait(PATIENCE_S) == 1
     last = rig.log_file.read_text().splitlines()[-1]
     assert last.startswith("error: ")
     return last

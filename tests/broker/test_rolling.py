@@ -17,10 +17,10 @@ import pytest
 from journey_engine.decode.log import LogLine
 from journey_engine.run.brokers import KafkaBroker, free_port
 from journey_engine.run.clock import wall_ms
-from tests.broker.rig import PARTITIONS, Process, Rig
+from tests.broker.rig import PARTITIONS, PATIENCE_S, Process, Rig
 from tests.run.shop import DAY, MINUTE, START, line
 
-pytestmark = [pytest.mark.timeout(280), pytest.mark.kafka]
+pytestmark = pytest.mark.kafka
 
 EACH = 100
 """Customers of each part of the log; everyone gets two commands from either release."""
@@ -75,7 +75,7 @@ async def publish(rig: Rig, part: int, channel: str) -> None:
 
 async def whole(*workers: Process) -> None:
     """Wait until the workers run all partitions between them, each some, none in part."""
-    deadline = time.monotonic() + 90  # a session of 30 s may have to end on a busy machine
+    deadline = time.monotonic() + PATIENCE_S  # a session of 30 s may have to end on a busy machine
     while True:
         held = [await asyncio.to_thread(held_by, worker) for worker in workers]
         if all(held) and sorted(p for each in held for p in each) == list(range(PARTITIONS)):

@@ -11,7 +11,7 @@ from journey_engine.run.brokers import KafkaBroker, free_port
 from journey_engine.run.topics import BrokerAbsentError, check_topics
 from tests.broker.rig import Rig, shop_log
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.kafka
 PASSWORD = "kept-to-ourselves"  # noqa: S105 - of a broker that lives for a test
 
 

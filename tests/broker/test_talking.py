@@ -27,7 +27,7 @@ from journey_engine.run.definitions import load, load_topics
 from tests.broker.rig import ROOT, Process, Rig, Sent
 from tests.broker.shipped import customers_on, event
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.kafka]
+pytestmark = pytest.mark.kafka
 
 TALKING = Path(__file__).parent / "talking"
 PARTITIONS = 3
@@ -81,7 +81,7 @@ async def _tell(rig: TalkingRig) -> Told:
     now = round(time.time() * 1000)
     with rig.host("one") as one, rig.host("two") as two:
         for worker in (one, two):
-            await worker.ready(timeout_s=60)
+            await worker.ready()
             await worker.shares()
         await rig.happens(
             *(event("AccountLinked", who, now, account_id=COMPANY) for who in PAYERS),

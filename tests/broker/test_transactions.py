@@ -26,10 +26,8 @@ from journey_engine.run.restore import KafkaChangelogs
 from journey_engine.run.settings import Guarantee, load
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.wiring import Wiring
-from tests.broker.rig import Rig, shop_log
+from tests.broker.rig import PATIENCE_S, Rig, shop_log
 from tests.run.shop import SCHEMAS, wiring
-
-pytestmark = [pytest.mark.timeout(120)]
 
 
 def parts_of(rig: Rig, metrics: Metrics) -> Parts:
@@ -245,7 +243,8 @@ async def test_an_aborted_transaction_holds_up_no_reader(rig: Rig) -> None:
     try:
         place = TopicPartition(topic, 1)
         reader.assign([place])
-        async with asyncio.timeout(10):  # the broker answers an abort before it writes the mark
+        # The broker answers an abort before it writes the mark.
+        async with asyncio.timeout(PATIENCE_S):
             while await reader.end_offsets([place]) != {place: 2}:  # noqa: ASYNC110 - of the broker
                 await asyncio.sleep(0.05)
         assert await rig.written() == {}
@@ -263,7 +262,7 @@ async def test_a_kill_before_a_commit_leaves_everything_once(
     for transactions in ("1", "5"):
         monkeypatch.setattr(rig, "program", ("tests.broker.dying_worker", transactions))
         with rig.start(JOURNEY_COMMIT_RECORDS="10") as worker:
-            assert worker.popen.wait(30) == -9
+            assert worker.popen.wait(PATIENCE_S) == -9
     monkeypatch.undo()
     assert len(await rig.written()) < len(expected)
     with rig.start() as worker:

@@ -10,8 +10,6 @@ import pytest
 from journey_engine.run.brokers import free_port
 from tests.broker.rig import Rig, shop_log
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(
     params=[
@@ -69,7 +67,7 @@ async def test_kills_lose_nothing_and_repeat_at_most_the_same_bytes(rig: Rig) ->
                 worker.kill()
     with rig.start(JOURNEY_STORE=store) as worker:
         await worker.ready()
-        written = await rig.written_at_least(len(expected), timeout_s=60)
+        written = await rig.written_at_least(len(expected))
         assert worker.stop() == 0
     assert rig.compared(written) == rig.compared(expected)
 

@@ -1,14 +1,10 @@
 """A record on the wrong partition goes through the inbox to the right one, and is applied once."""
 
-import pytest
-
 from journey_engine.encode.position import POSITION_KEY
 from journey_engine.run.tailing import tail
 from tests.broker.rig import Sent
 from tests.broker.shipped import ShippedRig, cart, customers_on, order
 from tests.run.shop import HOUR, START
-
-pytestmark = pytest.mark.timeout(90)
 
 
 async def test_a_stray_record_is_forwarded_and_applied_once(shipped_rig: ShippedRig) -> None:
