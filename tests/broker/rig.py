@@ -42,6 +42,8 @@ ROOT = Path(__file__).parents[2]
 PARTITIONS = 3
 PATIENCE_S = 150
 """For what must come. A busy machine takes 20 s to start a worker, a quiet one three."""
+LAST_LINES = 60
+"""Of the workers' log, told where a test fails."""
 TOPICS = f"""
 partitions: {PARTITIONS}
 inputs: {{web: {{}}, app: {{}}, email: {{}}}}
@@ -240,8 +242,9 @@ class Process:
             **settings,
         }
         self._url = f"http://127.0.0.1:{environment['JOURNEY_WEB_PORT']}"
-        rig.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with rig.log_file.open("ab") as log:
+        self._log_file = rig.log_file
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_file.open("ab") as log:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", *rig.program],
                 cwd=ROOT,
@@ -253,7 +256,10 @@ class Process:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            lines = self._log_file.read_text().splitlines()[-LAST_LINES:]
+            sys.stdout.write("\n".join([f"{self._url}, exit code {self.popen.poll()}", *lines, ""]))
         if self.popen.poll() is None:
             self.popen.kill()
         self.popen.wait()

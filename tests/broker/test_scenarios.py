@@ -196,11 +196,11 @@ def told_as_much(least: int) -> Callable[[Sent], bool]:
     return lambda sent: len(sent.commands) >= least
 
 
-async def holds_an_instance(rig: ShippedRig, customer: str) -> None:
-    """Wait until the customer's state, as the changelog has it, has one."""
+async def holds_an_instance(rig: ShippedRig, key: str) -> None:
+    """Wait until the state under a key, as the changelog has it, has one."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            state = (await rig.states()).get(customer)
+            state = (await rig.states()).get(key)
             if state is not None and state.instances:
                 return
             await asyncio.sleep(0.1)
@@ -225,7 +225,7 @@ async def test_a_visitor_who_signs_in_keeps_the_instance_and_hears_nothing_twice
             elif kind == "IdentityLinked":
                 # What the customer does before the visitor's partition has answered is no
                 # matter of the visitor's journeys.
-                await holds_an_instance(rig, STRANGER)
+                await holds_an_instance(rig, f"c:{STRANGER}")
             found = await rig.sent_once(told_as_much(len(told)))
             assert sorted((one["action"], one["send_id"]) for one in found.commands) == told
         assert worker.stop() == 0  # with all that was published decided
