@@ -176,7 +176,9 @@ def end(
         # What re-entry remembers is never that of an older version (rule V1).
         newest = draft.plan.by_name.get(journey.name, journey)
         memory.note_end(draft, newest, live.key, moment.at)
-    if reason is not EndReason.COMPLETED:
+    if reason is EndReason.COMPLETED:
+        waiting.outlive(draft, live)
+    else:
         cancels.at_end(draft, live, moment.origin or live.cause)
     cancels.keep_open(draft, live)
     if journey.name in draft.plan.holds:

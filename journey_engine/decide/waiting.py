@@ -1,14 +1,15 @@
 """Candidates that wait, and their release (rule C2).
 
 A candidate that waits counts for nothing. What its action reads of the event that asked for it
-goes with it, for at its release the event is gone.
+goes with it, for at its release the event is gone; so does what it reads of an instance that
+completed meanwhile.
 """
 
 from msgspec.structs import replace
 
 from journey_engine.decide import actions, commands, outcomes
 from journey_engine.decide.case import Case
-from journey_engine.decide.draft import Candidate, Draft
+from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.learn import LONG, length
 from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import (
@@ -75,6 +76,30 @@ def release(draft: Draft, moment: Moment, place: Pending) -> None:
     view = candidate_view(moment, journey, draft.instance_of(place), place)
     view.event = place.event
     draft.candidates.append(Candidate(journey, action, place, view, fresh=False))
+
+
+def outlive(draft: Draft, live: Live) -> None:
+    """What waits of an instance that completed goes on with what that was at its end."""
+    if draft.pending:
+        draft.pending = [
+            _last_seen(place, live) if _is_of(place, live) else place for place in draft.pending
+        ]
+    for candidate in draft.candidates:
+        if _is_of(candidate.place, live):
+            candidate.place = _last_seen(candidate.place, live)
+
+
+def _is_of(place: Pending, live: Live) -> bool:
+    return place.journey == live.journey and place.entry_no == live.entry_no
+
+
+def _last_seen(place: Pending, live: Live) -> Pending:
+    return replace(
+        place,
+        context=live.context,
+        stage_entered_at=live.stage_entered_at,
+        milestones=live.milestones,
+    )
 
 
 def lift(draft: Draft, moment: Moment) -> None:

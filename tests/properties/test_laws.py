@@ -73,12 +73,13 @@ def goes_on_from_stored_states(recorder: Recorder) -> None:
 
 
 def takes_no_repeat(recorder: Recorder, back: int) -> None:
-    """Law 2: a publisher's repeat within the dedupe horizon changes nothing."""
+    """Law 2: a publisher's repeat within the dedupe horizon of the first changes nothing."""
     plan = recorder.plan
     taken: dict[str, list[tuple[Event, int]]] = defaultdict(list)
     for _, input_, now, decision in recorder.asked:
         key = state_key(input_.customer_id, input_.anonymous_id)
-        if isinstance(input_, Event) and decision.rejected is None:
+        new = decision.rejected is None and decision.outcome != "DUPLICATE"
+        if isinstance(input_, Event) and new:
             taken[key].append((input_, now))
         earlier, read_at = taken[key][-1 - back] if len(taken[key]) > back else (None, 0)
         if earlier is None or earlier.type not in plan.fields or now - read_at >= DAY:
