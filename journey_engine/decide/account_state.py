@@ -3,11 +3,13 @@
 As in `state`: fields are only added at the end, with a default. Times are milliseconds.
 """
 
+from typing import Final
+
 import msgspec
 
-MEMBERS_MAX = 64
+MEMBERS_MAX: Final = 64
 """Customers that an account knows as its own."""
-ASKED_MAX = 64
+ASKED_MAX: Final = 64
 """Sends of an account's journeys that members were asked for and that may still be taken back."""
 
 
@@ -59,4 +61,4 @@ class Asker(msgspec.Struct, frozen=True, gc=False, array_like=True):
     id: str
 
 
-NO_ACCOUNT = Account()
+NO_ACCOUNT: Final = Account()

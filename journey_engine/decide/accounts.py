@@ -9,6 +9,7 @@ as that of any event (T6).
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from journey_engine.decide import assignment, ids
 from journey_engine.decide.account_state import MEMBERS_MAX, NO_ACCOUNT, Account, Member, Membership
@@ -20,7 +21,7 @@ from journey_engine.define.operation import Operation
 from journey_engine.define.plan import Plan
 from journey_engine.define.profile_plan import MembershipRule
 
-_CUSTOMER = "customer_id"
+_CUSTOMER: Final = "customer_id"
 
 
 def governed(plan: Plan, operations: Mapping[str, Operation]) -> Plan:

@@ -10,6 +10,7 @@ A time that is not after the moment of reckoning is past. Then the wait is due a
 """
 
 import datetime as dt
+from typing import Final
 
 from journey_engine.decide import calendar, profile
 from journey_engine.decide.decision import Step
@@ -20,10 +21,10 @@ from journey_engine.define.calendar_plan import AtPlan, IfPast
 from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.plan import TIMEZONE, TransitionPlan
 
-_YEARS_MAX = 400
+_YEARS_MAX: Final = 400
 """How far from its moment an anniversary is looked for."""
-_NO_DATE = "no date"
-_NO_DAY = "no such day"
+_NO_DATE: Final = "no date"
+_NO_DAY: Final = "no such day"
 
 
 def reckon(

@@ -6,6 +6,8 @@ are the customer's. Its action is the one of `Plan.by_name`, which reads what th
 then serves; what came to nothing moves the instance (rule C9).
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from journey_engine.decide import (
@@ -24,7 +26,7 @@ from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import SENT_MAX
 from journey_engine.errors import CandidateOutcome, InputOutcome
 
-_SOURCE = "account"
+_SOURCE: Final = "account"
 
 
 def take(draft: Draft, message: SendAsked) -> InputOutcome:

@@ -6,12 +6,13 @@ The first arm drawn is kept, so it wins over loops, re-entries, versions, other 
 """
 
 from hashlib import sha256
+from typing import Final
 
 from journey_engine.decide.decision import Experiment
 from journey_engine.decide.state import ASSIGNED_MAX, Exposure
 from journey_engine.define.junction_plan import BUCKETS, Split
 
-_HASH_BYTES = 8
+_HASH_BYTES: Final = 8
 
 
 def bucket(salt: str, unit: str) -> int:

@@ -12,21 +12,22 @@ What leaves the years 1 to 9999 has no instant: None.
 import datetime as dt
 from calendar import monthrange
 from hashlib import blake2b
+from typing import Final
 
 from journey_engine.define.calendar_plan import EVERY_WEEKDAY, Days
 
-DAY_MS = 86_400_000
-SEARCH_DAYS_MAX = 4_000
+DAY_MS: Final = 86_400_000
+SEARCH_DAYS_MAX: Final = 4_000
 """How far ahead a day is looked for; no calendar of bounded length leaves it empty."""
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MILLISECOND = dt.timedelta(milliseconds=1)
-_DAY = dt.timedelta(days=1)
-_MIDNIGHT = dt.time()
-_MONTHS = 12
-_FIRST = -62_135_424_000_000
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
+_DAY: Final = dt.timedelta(days=1)
+_MIDNIGHT: Final = dt.time()
+_MONTHS: Final = 12
+_FIRST: Final = -62_135_424_000_000
 """0001-01-03, and below 9999-12-29: between them no zone leaves the years 1 to 9999."""
-_LAST = 253_402_041_600_000
+_LAST: Final = 253_402_041_600_000
 
 
 def local(instant: int, zone: dt.tzinfo) -> dt.datetime:

@@ -5,6 +5,8 @@ and a command that is out: unsent (`not_before` ahead), or open (a TASK until do
 seen, a ROUTE until applied). The first two end `CANCELLED`, the third gets a CANCEL command.
 """
 
+from typing import Final
+
 from journey_engine.decide import actions, asking, history, ids, outcomes, profile, standing, waits
 from journey_engine.decide.decision import Command, JourneyRef
 from journey_engine.decide.draft import Draft, Live
@@ -13,7 +15,7 @@ from journey_engine.decide.state import OpenSend, Pending, Sent
 from journey_engine.define.action_plan import ActionKind, CancelOn
 from journey_engine.errors import CandidateOutcome, EndReason
 
-_CANCEL = "CANCEL"
+_CANCEL: Final = "CANCEL"
 
 
 def at_end(draft: Draft, live: Live, cause: Origin) -> None:

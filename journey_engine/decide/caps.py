@@ -1,5 +1,7 @@
 """Frequency caps (rule C3): which cap, if any, leaves no room on a channel."""
 
+from typing import Final
+
 from journey_engine.decide import calendar, history, profile
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
@@ -7,7 +9,7 @@ from journey_engine.decide.state import Contact
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.policy_plan import CapPlan, Period
 
-_KINDS = frozenset({ActionKind.SEND, ActionKind.SHOW})
+_KINDS: Final = frozenset({ActionKind.SEND, ActionKind.SHOW})
 
 
 def allow(draft: Draft, case: Case, channel: str) -> bool:

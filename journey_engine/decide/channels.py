@@ -4,16 +4,23 @@ What was answered is counted by channel in buckets of three days, the last thirt
 most 90 days. It is counted only where some action says `preferred`.
 """
 
+from typing import Final
+
 from journey_engine.decide import profile
 from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import ENGAGEMENT_BUCKET_MS, ENGAGEMENT_BUCKETS
 
-DELIVERIES_MIN = 5
+DELIVERIES_MIN: Final = 5
 """Fewer deliveries of a channel say nothing yet."""
-TRAIT = "preferred_channel"
+TRAIT: Final = "preferred_channel"
 """The trait by which a customer declares a preference."""
-COUNTED = {"MessageDelivered": 1, "MessageOpened": 2, "MessageClicked": 3, "MessageBounced": 4}
+COUNTED: Final = {
+    "MessageDelivered": 1,
+    "MessageOpened": 2,
+    "MessageClicked": 3,
+    "MessageBounced": 4,
+}
 """The event types that are counted, and their place in a bucket."""
 _CLICK, _BOUNCE = 3, 5
 

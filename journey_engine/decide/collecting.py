@@ -7,6 +7,8 @@ sent. How many won is remembered, so that whoever still comes at the same instan
 an input that comes late, after its slot was decided, is for the next one.
 """
 
+from typing import Final
+
 from journey_engine.decide import calendar, profile
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
@@ -17,8 +19,8 @@ from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.policy_plan import Collection
 from journey_engine.errors import DeferredCause
 
-_ARBITRATION = DeferredCause.ARBITRATION.value
-_CAPACITY = DeferredCause.CAPACITY.value
+_ARBITRATION: Final = DeferredCause.ARBITRATION.value
+_CAPACITY: Final = DeferredCause.CAPACITY.value
 
 
 def collected(case: Case) -> Collection | None:

@@ -5,6 +5,8 @@ expires and is not done: that closes it. Both are feedback: they reach the insta
 the task, and whatever else reads their type. Tasks of instances that have ended raise nothing.
 """
 
+from typing import Final
+
 from journey_engine.decide import ids, standing, step, waits
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Event
@@ -12,7 +14,7 @@ from journey_engine.decide.state import DEADLINE, Sent, Standing
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.feedback import EXPIRED, UNACKED
 
-SOURCE = "journey-engine"
+SOURCE: Final = "journey-engine"
 
 
 def reach(draft: Draft, due: int) -> None:

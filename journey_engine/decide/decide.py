@@ -20,8 +20,6 @@ every instance stands where it stands (S1). An instance whose journey is gone fr
 dormant until the journey is back; one whose stage is gone ends `QUARANTINED`.
 """
 
-from msgspec.structs import replace
-
 from journey_engine.decide import (
     answers,
     dedupe,
@@ -35,8 +33,8 @@ from journey_engine.decide import (
 )
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
-from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, TimersDue
+from journey_engine.decide.due import UNKNOWN, earliest, next_due
+from journey_engine.decide.event import Event, TimersDue, changed
 from journey_engine.decide.message import (
     AccountEvent,
     Forwarded,
@@ -51,19 +49,24 @@ from journey_engine.define.plan import Plan
 from journey_engine.errors import DeadLetterCode, InputOutcome, RecordError
 
 
-def decide(plan: Plan, state: CustomerState, item: Input, now: int) -> Decision:
+def decide(
+    plan: Plan, state: CustomerState, item: Input, now: int, due: int | None = UNKNOWN
+) -> Decision:
     """Decide what an input does to a customer; never raises for data.
 
-    `now` is the partition's clock (rule T2), in milliseconds.
+    `now` is the partition's clock (rule T2), in milliseconds. `due` is `next_due(state)`, where the
+    caller knows it.
     """
+    if due == UNKNOWN:
+        due = next_due(state)
     if isinstance(item, Event):
-        return _happened(plan, state, item, now)
+        return _happened(plan, state, item, now, due)
     if isinstance(item, TimersDue):
-        return _tick(plan, state, item, now)
-    return _told(plan, state, item, now)
+        return _tick(plan, state, item, now, due)
+    return _told(plan, state, item, now, due)
 
 
-def _happened(plan: Plan, state: CustomerState, item: Event, now: int) -> Decision:
+def _happened(plan: Plan, state: CustomerState, item: Event, now: int, due: int | None) -> Decision:
     reading = plan.readings.get(item.type)
     if reading is None:
         return Decision(state, InputOutcome.IGNORED)
@@ -80,7 +83,6 @@ def _happened(plan: Plan, state: CustomerState, item: Event, now: int) -> Decisi
     draft.seen = seen
     if early:
         draft.drop("seen", early)
-    due = next_due(state)
     if plan.governs and versions.concern(plan, state):
         versions.bring(draft)
         due = item.occurred_at
@@ -92,8 +94,7 @@ def _happened(plan: Plan, state: CustomerState, item: Event, now: int) -> Decisi
     return _finished(draft)
 
 
-def _tick(plan: Plan, state: CustomerState, item: TimersDue, now: int) -> Decision:
-    due = next_due(state)
+def _tick(plan: Plan, state: CustomerState, item: TimersDue, now: int, due: int | None) -> Decision:
     brought = plan.governs and versions.concern(plan, state)
     if not brought and (due is None or due > item.up_to):
         return Decision(state, InputOutcome.IGNORED)
@@ -104,11 +105,11 @@ def _tick(plan: Plan, state: CustomerState, item: TimersDue, now: int) -> Decisi
     return _finished(draft)
 
 
-def _told(plan: Plan, state: CustomerState, item: Message, now: int) -> Decision:
+def _told(plan: Plan, state: CustomerState, item: Message, now: int, due: int | None) -> Decision:
     if isinstance(item, Forwarded):
-        return _happened(plan, state, replace(item.event, customer_id=item.customer_id), now)
+        return _happened(plan, state, changed(item.event, customer_id=item.customer_id), now, due)
     if isinstance(item, AccountEvent):
-        return _happened(plan, state, item.event, now)
+        return _happened(plan, state, item.event, now, due)
     if isinstance(item, IdentityHanded):
         if not handover.is_asked(state, item):
             return handover.drop(plan, state, item, now)
@@ -123,8 +124,12 @@ def _told(plan: Plan, state: CustomerState, item: Message, now: int) -> Decision
 
 
 def _finished(draft: Draft) -> Decision:
-    draft.out.state = size.bounded(draft, draft.next_state())
-    return draft.out
+    state = draft.next_state()
+    out = draft.out
+    out.state = size.bounded(draft, state)
+    if out.state is state:
+        out.due = earliest(draft.instances, draft.pending, draft.journeys)
+    return out
 
 
 def _refused(state: CustomerState, event: Event, sight: dedupe.Sight) -> Decision:

@@ -142,6 +142,8 @@ class SendDecision(msgspec.Struct, frozen=True, gc=False):
     """The best of those that it was ranked with, as `journey/send`."""
     account_id: str | None = None
     """The account whose journey it came from (rule M3)."""
+    causation: Origin | None = None
+    """The input that asked for it."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):

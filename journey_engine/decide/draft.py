@@ -324,7 +324,7 @@ class Draft:
         """Send a message to another partition; it tells the clock there of this one's."""
         if self.now != self.clock:
             message = replace(message, at=self.clock)
-        self.out.messages = [*self.out.messages, message]
+        self.out.messages.append(message)
 
     def fold(self) -> None:
         """End a step: what it touched goes back into `instances`, by journey and key (S1)."""

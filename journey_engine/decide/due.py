@@ -1,6 +1,7 @@
 """When something of a state is due next: asked once for every input."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from journey_engine.decide.room_state import ChannelState
 from journey_engine.decide.state import (
@@ -11,6 +12,9 @@ from journey_engine.decide.state import (
     Pending,
     State,
 )
+
+UNKNOWN: Final = -(1 << 60)
+"""In place of a due time: nobody has asked yet. No time lies so far back."""
 
 
 def next_due(state: State) -> int | None:

@@ -6,6 +6,8 @@ A clause matches when its guard holds. It is then refused, in this order: `LATE`
 in, another does not enter, and a restart ends whatever is in.
 """
 
+from typing import Final
+
 from journey_engine.decide import memory, operations, patterns, size, stages
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
@@ -16,8 +18,8 @@ from journey_engine.define.expression import EvaluationError, Expression, Value,
 from journey_engine.define.plan import Asked, Clause, JourneyPlan, ReentryMode, Trigger
 from journey_engine.errors import EndReason, EntryOutcome
 
-NO_VALUES: dict[str, Value] = {}
-_REFUSED = {
+NO_VALUES: Final[dict[str, Value]] = {}
+_REFUSED: Final = {
     Answer.FALSE: EntryOutcome.GUARD_FALSE,
     Answer.ERROR: EntryOutcome.GUARD_ERROR,
     Answer.WARMING: EntryOutcome.WARMING,

@@ -6,6 +6,7 @@ command ids are others. The visitors that the customer turned out to be are eras
 """
 
 from hashlib import blake2b
+from typing import Final
 
 from journey_engine.decide import accounts, cancels, ids, stages
 from journey_engine.decide.draft import Draft
@@ -18,8 +19,8 @@ from journey_engine.define.identity import ERASED
 from journey_engine.define.plan import Plan
 from journey_engine.errors import EndReason
 
-_PROOF_BYTES = 16
-_KEY_BYTES_MAX = 64
+_PROOF_BYTES: Final = 16
+_KEY_BYTES_MAX: Final = 64
 
 
 def end_all(draft: Draft, moment: Moment, cause: Origin) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from journey_engine.decide.decision import Command, SendDecision, Step, Transition
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.expression import Scope, Value, Warming
+from journey_engine.define.personal import NOTHING_PERSONAL, Personal
 from journey_engine.define.plan import Plan
 from journey_engine.errors import (
     CandidateOutcome,
@@ -18,6 +19,8 @@ from journey_engine.errors import (
     InputOutcome,
 )
 
+HIDDEN = "(personal)"
+"""In place of a value that is not to be shown."""
 SENTENCES: Mapping[str, str] = {
     "duplicate": "The same input came before: it has no effect.",
     "conflict": "An input with this id but another body came before: it goes to the dead letters.",
@@ -104,10 +107,12 @@ _ENDS: Mapping[EndReason, str] = {
 }
 
 
-def sentences(decision: Decision, plan: Plan) -> list[str]:
-    """Tell a decision in sentences, in the order in which things happened of each kind."""
+def sentences(decision: Decision, plan: Plan, hidden: Personal = NOTHING_PERSONAL) -> list[str]:
+    """Tell a decision in sentences, in the order in which things happened of each kind; of what is
+    hidden, that it was read.
+    """
     told = [_INPUTS[decision.outcome]] if decision.outcome in _INPUTS else []
-    told += [_step(step) for step in decision.trace]
+    told += [_step(step, hidden) for step in decision.trace]
     told += [_transition(one, plan) for one in decision.transitions]
     told += [_send(one) for one in decision.sends]
     told += [_command(one) for one in decision.commands]
@@ -116,12 +121,12 @@ def sentences(decision: Decision, plan: Plan) -> list[str]:
     return told
 
 
-def _step(step: Step) -> str:
+def _step(step: Step, hidden: Personal) -> str:
     return SENTENCES[step.what].format(
         journey=_instance(step.journey, step.key),
         clause=step.clause,
         outcome=time_of(int(step.outcome)) if step.what == "awaits" else _outcome(step.outcome),
-        reads=_reads(step),
+        reads=_reads(step, hidden),
     )
 
 
@@ -134,19 +139,23 @@ def meaning(outcome: str) -> str:
     return _MEANINGS.get(outcome, outcome)
 
 
-def operands(step: Step) -> dict[str, str]:
+def operands(step: Step, hidden: Personal) -> dict[str, str]:
     """What a step read, by operand, as an author would write it."""
-    if step.scope is None:
+    scope = step.scope
+    if scope is None:
         return {}
-    return {f"{root}.{name}": _value(root, name, step.scope) for root, name in sorted(step.reads)}
+    return {
+        f"{root}.{name}": HIDDEN if hidden.hides(root, name) else _value(root, name, scope)
+        for root, name in sorted(step.reads)
+    }
 
 
 def _outcome(outcome: str) -> str:
     return f"{outcome}, {_MEANINGS[outcome]}" if outcome in _MEANINGS else outcome
 
 
-def _reads(step: Step) -> str:
-    told = [f"{operand} = {value}" for operand, value in operands(step).items()]
+def _reads(step: Step, hidden: Personal) -> str:
+    told = [f"{operand} = {value}" for operand, value in operands(step, hidden).items()]
     return f" ({', '.join(told)})" if told else ""
 
 

@@ -13,6 +13,7 @@ A null field is no value, except among several fields.
 from bisect import bisect_right, insort_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import Final
 
 from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
 from journey_engine.define.expression import Value, Warming
@@ -21,14 +22,14 @@ from journey_engine.define.profile_plan import FeatureOp, FeaturePlan
 Entry = tuple[int, Value]
 Bucket = tuple[int, int, float | int, Value, Value]
 
-LATE_MS = 24 * 3_600_000
+LATE_MS: Final = 24 * 3_600_000
 """How long entries stay beyond their window."""
-INT64_MAX = 2**63 - 1
-_FEW = 8
+INT64_MAX: Final = 2**63 - 1
+_FEW: Final = 8
 """Entries up to which nothing is gained by looking for those that count no more."""
-_EXTREMES = frozenset({FeatureOp.MIN, FeatureOp.MAX})
-_OUTDONE = _EXTREMES | {FeatureOp.LAST, FeatureOp.RECENT, FeatureOp.DISTINCT}
-_FOLDED = frozenset({FeatureOp.COUNT, FeatureOp.SUM, FeatureOp.MIN, FeatureOp.MAX})
+_EXTREMES: Final = frozenset({FeatureOp.MIN, FeatureOp.MAX})
+_OUTDONE: Final = _EXTREMES | {FeatureOp.LAST, FeatureOp.RECENT, FeatureOp.DISTINCT}
+_FOLDED: Final = frozenset({FeatureOp.COUNT, FeatureOp.SUM, FeatureOp.MIN, FeatureOp.MAX})
 
 
 def value(plan: FeaturePlan, state: FeatureState | None, at: int) -> Value:
@@ -344,7 +345,7 @@ def _nothing() -> Value:
     return []
 
 
-_EMPTY: dict[FeatureOp, Callable[[], Value]] = {
+_EMPTY: Final[dict[FeatureOp, Callable[[], Value]]] = {
     FeatureOp.COUNT: _zero,
     FeatureOp.SUM: _zero,
     FeatureOp.MIN: _null,

@@ -9,6 +9,8 @@ for it, and where it would have been taken back, were it waiting (A7). What a me
 caps is given back also where nothing else is remembered of it (C3).
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from journey_engine.decide import actions, history, memory, outcomes, standing, waits
@@ -20,7 +22,7 @@ from journey_engine.define.action_plan import Action, ActionKind, CancelOn
 from journey_engine.define.feedback import ACCEPTED, ANSWERED, CLOSED, DELIVERED, RETURNED, SHOWN
 from journey_engine.errors import CandidateOutcome
 
-_RETURNED = {
+_RETURNED: Final = {
     "MessageBounced": CandidateOutcome.BOUNCED,
     "MessageFailed": CandidateOutcome.FAILED,
 }
@@ -29,7 +31,7 @@ _COMMAND, _PERMANENT = "command_id", "permanent"
 
 Issuer = tuple[int, str]
 """The place of the instance that issued a command, and the action that it is of (rule I2)."""
-NO_ISSUER: Issuer = (-1, "")
+NO_ISSUER: Final[Issuer] = (-1, "")
 
 
 def hear(draft: Draft, moment: Moment, event: Event) -> Issuer:

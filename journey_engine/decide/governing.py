@@ -5,6 +5,7 @@ time; where it stands is part of the partition's state, so that it goes on after
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -13,8 +14,8 @@ from journey_engine.decide.message import JourneyOperated, Order
 from journey_engine.define.operation import Operation
 from journey_engine.define.plan import Plan
 
-_NONE = Operation()
-_BEGIN = ""
+_NONE: Final = Operation()
+_BEGIN: Final = ""
 
 
 def operated(state: PartitionState, message: JourneyOperated, now: int) -> PartitionState:

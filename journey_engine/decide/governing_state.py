@@ -3,11 +3,13 @@
 As in `state`: fields are only added at the end, with a default. Times are milliseconds.
 """
 
+from typing import Final
+
 import msgspec
 
 from journey_engine.define.operation import Operation
 
-SWEEP = 100
+SWEEP: Final = 100
 """Customers that one step of a sweep looks at."""
 
 
@@ -21,4 +23,4 @@ class PartitionState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     due: int = 0
 
 
-NOTHING_SAID = PartitionState()
+NOTHING_SAID: Final = PartitionState()

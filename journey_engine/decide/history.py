@@ -6,15 +6,16 @@ arrives. One that somebody else sent counts when it was sent, at the latest now.
 """
 
 from hashlib import blake2b
+from typing import Final
 
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import CONTACTS_MAX, Contact
 
-ENTRY = 14
+ENTRY: Final = 14
 _TIME, _MARK_END = 6, 12
 _PURPOSE, _THEME = "purpose", "theme"
-NO_SLOT = (-1, 0)
+NO_SLOT: Final = (-1, 0)
 """Of a purpose that has not decided at a slot yet: when, and how many won."""
 
 Kind = tuple[str, str, str | None]

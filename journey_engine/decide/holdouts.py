@@ -5,6 +5,8 @@ becomes of that candidate. The draw is kept with the arms of experiments, and wi
 of the share and over a merge.
 """
 
+from typing import Final
+
 from journey_engine.decide import assignment
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
@@ -13,11 +15,11 @@ from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.junction_plan import BUCKETS
 from journey_engine.define.policy_plan import Holdout
 
-_MEMORY = "holdout/"
+_MEMORY: Final = "holdout/"
 """Before the id under which the draw is kept: an experiment may be called the same."""
 HELD_OUT, TREATED = "holdout", "treated"
 """The two arms."""
-_KINDS = frozenset({ActionKind.SEND, ActionKind.SHOW, ActionKind.SYNC})
+_KINDS: Final = frozenset({ActionKind.SEND, ActionKind.SHOW, ActionKind.SYNC})
 
 
 def holds_out(draft: Draft, case: Case, at: int) -> bool:

@@ -5,12 +5,14 @@ at most as long as it says. What waits for it is decided again when the instance
 when the time is over, or when the message would be too late anyway.
 """
 
+from typing import Final
+
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.policy_plan import Hold
 
-_KINDS = frozenset({ActionKind.SEND, ActionKind.SHOW, ActionKind.SYNC})
+_KINDS: Final = frozenset({ActionKind.SEND, ActionKind.SHOW, ActionKind.SYNC})
 """A ROUTE answers somebody who is there, a TASK asks a colleague: neither is kept back."""
 
 

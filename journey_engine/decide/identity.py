@@ -10,6 +10,8 @@ A visitor belongs to the customer who asked first. An answer that comes after th
 the same.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from journey_engine.decide import ids, waiting
@@ -37,7 +39,7 @@ from journey_engine.decide.verdict import Decision
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.errors import CandidateOutcome, DeferredCause, InputOutcome
 
-IDENTITY = DeferredCause.IDENTITY.value
+IDENTITY: Final = DeferredCause.IDENTITY.value
 
 
 def gone(known: Identity, event: Event) -> InputOutcome | None:

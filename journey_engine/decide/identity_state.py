@@ -3,14 +3,16 @@
 As in `state`: fields are only added at the end, with a default.
 """
 
+from typing import Final
+
 import msgspec
 
-ALIASES_MAX = 32
+ALIASES_MAX: Final = 32
 """Visitors that a customer turned out to be, those still asked for included (rule M1)."""
-IDENTITY_WAIT_MS = 60_000
+IDENTITY_WAIT_MS: Final = 60_000
 """So long sends wait for what is known of a visitor (rule M1)."""
-ENDED_MAX = 8
-ENDED_FOR_MS = 24 * 3_600_000
+ENDED_MAX: Final = 8
+ENDED_FOR_MS: Final = 24 * 3_600_000
 """Ends remembered for a merge, and how long: an ended instance beats a live one (rule M2)."""
 
 
@@ -53,4 +55,4 @@ class Identity(msgspec.Struct, frozen=True, gc=False, array_like=True):
     ended: list[Ended] = []
 
 
-NOBODY = Identity()
+NOBODY: Final = Identity()

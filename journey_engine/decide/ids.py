@@ -1,10 +1,11 @@
 """Ids that the same decision always has again (rule A6): UUIDv5 over what makes it the same."""
 
 from hashlib import sha1
+from typing import Final
 
 from journey_engine.decide.state import Pending
 
-NAMESPACE = bytes.fromhex("6d1f0c5e3b7a5c0e9a41f2d08b6c7e15")
+NAMESPACE: Final = bytes.fromhex("6d1f0c5e3b7a5c0e9a41f2d08b6c7e15")
 """Of all command ids. It must never change."""
 
 

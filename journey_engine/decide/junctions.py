@@ -1,13 +1,15 @@
 """Which way out of a junction: the first branch that holds, or the unit's arm (rules J1 to J3)."""
 
+from typing import Final
+
 from journey_engine.decide import assignment
 from journey_engine.decide.decision import Experiment, Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.scope import Answer, View, ask, note
 from journey_engine.define.junction_plan import Choice, Junction, Split, Unit
 
-_CHOOSE = "choose"
-_SPLIT = "split"
+_CHOOSE: Final = "choose"
+_SPLIT: Final = "split"
 
 
 class Way:

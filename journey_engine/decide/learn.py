@@ -5,6 +5,7 @@ before the event. A withdrawal of consent cancels at once what waits or is open 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from journey_engine.decide import cancels, channels, features, history, profile
 from journey_engine.decide.draft import Draft
@@ -20,9 +21,9 @@ from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.plan import ANY_CHANNEL
 from journey_engine.define.profile_plan import ConsentRule, FeaturePlan, ProfileReaders, TraitRule
 
-LONG = 64
+LONG: Final = 64
 """Characters from which a value, and entries from which a feature, count for the state's size."""
-CUSTOMER = "customer"
+CUSTOMER: Final = "customer"
 """Under this name guard errors in `customer.yaml` are counted."""
 
 

@@ -6,8 +6,9 @@ Only what a re-entry rule asks for is kept: nothing of ends and entries where a 
 
 from bisect import insort
 from hashlib import sha256
+from typing import Final
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
@@ -16,9 +17,9 @@ from journey_engine.decide.state import ENTRIES_MAX, KEYS_MAX, ONCE_MAX, Journey
 from journey_engine.define.identity import LINKED
 from journey_engine.define.plan import Asked, JourneyPlan, Reentry, ReentryMode
 
-NO_MEMORY = JourneyMemory()
-NO_KEY_MEMORY = KeyMemory()
-_MARK_BYTES = 8
+NO_MEMORY: Final = JourneyMemory()
+NO_KEY_MEMORY: Final = KeyMemory()
+_MARK_BYTES: Final = 8
 
 
 def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
@@ -38,11 +39,11 @@ def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
             late.append(False)
             fresh = JourneyMemory(at)
         else:
-            latest = memory.latest
+            latest, entry_no, keys, once, kept = astuple(memory)
             late.append(at < latest - journey.lateness)
             if at <= latest:
                 continue
-            fresh = JourneyMemory(at, memory.entry_no, memory.keys, memory.once, memory.patterns)
+            fresh = JourneyMemory(at, entry_no, keys, once, kept)
         if newer is None:
             newer = dict(draft.journeys)
         newer[journey.name] = fresh

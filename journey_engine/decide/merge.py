@@ -13,6 +13,7 @@ the milestones that it reached.
 """
 
 from hashlib import blake2b
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -38,9 +39,9 @@ from journey_engine.decide.state import (
 )
 from journey_engine.define.plan import Plan, ReentryMode
 
-_SAME_MAX = 4
+_SAME_MAX: Final = 4
 """Commands remembered of one place."""
-_FIRST_NUMBER = 1 << 30
+_FIRST_NUMBER: Final = 1 << 30
 """Entries of visitors are numbered from here, to where a 32-bit number ends."""
 
 Group = tuple[str, str]

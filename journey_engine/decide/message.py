@@ -7,20 +7,21 @@ Times are milliseconds.
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from journey_engine.decide.event import Event, Origin, TimersDue
 from journey_engine.decide.state import CustomerState, Pending, Sent
 
-CUSTOMER = "c:"
-VISITOR = "a:"
-CHANNEL = "n:"
-ACCOUNT = "b:"
+CUSTOMER: Final = "c:"
+VISITOR: Final = "a:"
+CHANNEL: Final = "n:"
+ACCOUNT: Final = "b:"
 """What a state's key begins with: a customer's, a visitor's, that of a channel's capacity, an
 account's (which lies between visitors and customers, so that one sweep brings all in line).
 """
-PARTITION = "o:"
+PARTITION: Final = "o:"
 """The key of what a partition is told by operators and of definitions."""
 
 

@@ -1,5 +1,7 @@
 """Which channels a candidate may take now (rules C1 (4), C4): consent, reach, no quiet hours."""
 
+from typing import Final
+
 from journey_engine.decide import calendar, profile
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
@@ -7,7 +9,7 @@ from journey_engine.define.action_plan import Action, ActionKind
 from journey_engine.define.policy_plan import Quiet, QuietWindow
 from journey_engine.errors import CandidateOutcome
 
-_ROUNDS_MAX = 64
+_ROUNDS_MAX: Final = 64
 """Windows that follow on one another, until nobody would look for their end."""
 
 

@@ -6,6 +6,8 @@ candidates that a pause kept back) is brought in line before the customer's next
 by the partition's sweep, whichever comes first.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from journey_engine.decide import calendar, cancels, outcomes, stages, standing, waiting
@@ -17,8 +19,8 @@ from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.plan import Plan
 from journey_engine.errors import CandidateOutcome, DeferredCause, EndReason, EntryOutcome
 
-_PAUSED = DeferredCause.PAUSED.value
-_STOP = "stop"
+_PAUSED: Final = DeferredCause.PAUSED.value
+_STOP: Final = "stop"
 
 
 def refusal(plan: Plan, journey: str) -> EntryOutcome | None:

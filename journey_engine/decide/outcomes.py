@@ -65,6 +65,7 @@ def settle(
             score=None if ranked is None else ranked.score,
             rivals=() if ranked is None else ranked.rivals,
             account_id=asking_account(draft, place),
+            causation=place.cause,
         )
     )
 

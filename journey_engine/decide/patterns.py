@@ -11,6 +11,8 @@ an event that breaks it comes first. A late or back-filled event builds nothing;
 a wait in whose time it lies, as it still ends instances.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from journey_engine.decide import matching, stages
@@ -30,13 +32,13 @@ from journey_engine.define.expression import Expression, Value
 from journey_engine.define.pattern_plan import Element, PatternKind, PatternPlan
 from journey_engine.define.plan import Asked, Clause, JourneyPlan, StagePlan, TransitionPlan
 
-NOTHING_SEEN = PatternState()
-_DROPPED = "patterns"
-_FEW = 4
+NOTHING_SEEN: Final = PatternState()
+_DROPPED: Final = "patterns"
+_FEW: Final = 4
 """Keys of a pattern from which the state's size is looked at (law 6)."""
 _BEGINS, _BREAKS = 0b01, 0b10
 """Bits of the elements of a `not_followed_by`."""
-_SEVERITY = (Answer.FALSE, Answer.WARMING, Answer.ERROR)
+_SEVERITY: Final = (Answer.FALSE, Answer.WARMING, Answer.ERROR)
 
 
 class Offer:

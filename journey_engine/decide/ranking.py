@@ -7,6 +7,7 @@ says so.
 
 from hashlib import blake2b
 from math import isfinite
+from typing import Final
 
 from journey_engine.decide import contests, outcomes
 from journey_engine.decide.case import Case
@@ -14,9 +15,9 @@ from journey_engine.decide.draft import Draft
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Warming
 
-_CONTENDING = frozenset({ActionKind.ROUTE, ActionKind.SHOW})
+_CONTENDING: Final = frozenset({ActionKind.ROUTE, ActionKind.SHOW})
 """Of which one wins a contact or a slot (rules A2, A3)."""
-RIVALS_MAX = 8
+RIVALS_MAX: Final = 8
 """Rivals named in a record."""
 
 

@@ -11,6 +11,8 @@ end of its part of the window, of which there are `ROOM_PARTS`: so the memory ha
 finds at most that much less room.
 """
 
+from typing import Final
+
 from journey_engine.decide import ids
 from journey_engine.decide.event import Origin
 from journey_engine.decide.message import (
@@ -31,7 +33,7 @@ from journey_engine.decide.room_state import (
 from journey_engine.define.plan import Plan
 from journey_engine.define.policy_plan import Capacity
 
-_BY_TIMER = Origin("", "", -1, -1)
+_BY_TIMER: Final = Origin("", "", -1, -1)
 """Of a grant that came with time: no input caused it."""
 
 

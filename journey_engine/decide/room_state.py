@@ -3,13 +3,15 @@
 As in `state`: fields are only added at the end, with a default.
 """
 
+from typing import Final
+
 import msgspec
 
-WAITING_MAX = 512
+WAITING_MAX: Final = 512
 """Requests for a channel's room that wait; those ranked behind are refused (rule C6)."""
-OUTSTANDING_MAX = 1_024
+OUTSTANDING_MAX: Final = 1_024
 """Grants of a channel's room that are neither used nor given back."""
-ROOM_PARTS = 256
+ROOM_PARTS: Final = 256
 """A channel's window is counted in at most so many parts, each as long as another (rule C6)."""
 
 
@@ -37,4 +39,4 @@ class ChannelState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     waiting: list[Waiting] = []
 
 
-EMPTY_CHANNEL = ChannelState()
+EMPTY_CHANNEL: Final = ChannelState()

@@ -6,6 +6,7 @@ only values that no later step changes in place, so an explanation can still rea
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from typing import Final
 
 from journey_engine.decide import features, profile
 from journey_engine.decide.account_state import NO_ACCOUNT
@@ -18,11 +19,11 @@ from journey_engine.define.junction_plan import Branch
 from journey_engine.define.plan import Clause, JourneyPlan, TransitionPlan
 from journey_engine.define.profile_plan import FeaturePlan
 
-NO_FIELDS: Mapping[str, Value] = {}
-NO_FEATURES: Mapping[str, FeaturePlan] = {}
-NO_VISITS: dict[str, int] = {}
-NO_MILESTONES: list[str] = []
-_COMPLETE = ".complete"
+NO_FIELDS: Final[Mapping[str, Value]] = {}
+NO_FEATURES: Final[Mapping[str, FeaturePlan]] = {}
+NO_VISITS: Final[dict[str, int]] = {}
+NO_MILESTONES: Final[list[str]] = []
+_COMPLETE: Final = ".complete"
 
 
 class Moment:

@@ -28,9 +28,9 @@ from journey_engine.decide.state import (
     Written,
 )
 
-MESSAGE_BYTES_MAX = STATE_BYTES_MAX - 64
+MESSAGE_BYTES_MAX: Final = STATE_BYTES_MAX - 64
 """Of the state without the fixed header of its encoding."""
-RESERVE = 8 * 1024
+RESERVE: Final = 8 * 1024
 """Left for what live instances may still need."""
 _FEW: Final = 4
 _SOME: Final = 24

@@ -6,6 +6,8 @@ Leaving by a transition, also by one to the end, runs `on_exit`; a goal, an exit
 does not, for what it would send is taken back by that very end.
 """
 
+from typing import Final
+
 from journey_engine.decide import cancels, junctions, matching, memory, waiting, waits
 from journey_engine.decide.decision import Transition
 from journey_engine.decide.draft import Candidate, Draft, Live
@@ -32,7 +34,7 @@ from journey_engine.define.plan import (
 )
 from journey_engine.errors import EndReason
 
-_JUNCTION = "junction"
+_JUNCTION: Final = "junction"
 
 
 def take(

@@ -1,6 +1,7 @@
 """How far the commands of a customer came, and who holds a contact or a slot (rules A2, A3, A7)."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -18,9 +19,11 @@ from journey_engine.decide.state import (
 from journey_engine.define.action_plan import Action, ActionKind
 from journey_engine.define.plan import JourneyPlan
 
-TAKEN_BACK = -1
+TAKEN_BACK: Final = -1
 """As a command's `not_before`: it was cancelled, once is enough."""
-_OPEN_KINDS = frozenset({ActionKind.ROUTE.value, ActionKind.SHOW.value, ActionKind.TASK.value})
+_OPEN_KINDS: Final = frozenset(
+    {ActionKind.ROUTE.value, ActionKind.SHOW.value, ActionKind.TASK.value}
+)
 """A TASK is open until done, a SHOW until seen or dismissed, a ROUTE until applied (rule A7)."""
 
 

@@ -7,7 +7,7 @@ field is only ever added at the end, with a default. Times are milliseconds sinc
 """
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -24,60 +24,60 @@ else:
     Value = Any
     """msgspec reads no recursive union; what it reads back is plain all the same."""
 
-SEEN_MAX = 128
+SEEN_MAX: Final = 128
 """Inputs remembered for dedupe (rule T6)."""
-SEEN_FOR_MS = 24 * 3_600_000
-INSTANCE_TIMERS_MAX = 32
-CONTEXT_FIELDS_MAX = 32
-CONTEXT_BYTES_MAX = 1024
-SENT_MAX = 32
+SEEN_FOR_MS: Final = 24 * 3_600_000
+INSTANCE_TIMERS_MAX: Final = 32
+CONTEXT_FIELDS_MAX: Final = 32
+CONTEXT_BYTES_MAX: Final = 1024
+SENT_MAX: Final = 32
 """Commands remembered on an instance."""
-SENT_PAST = 3
-SENT_FOR_MS = 3 * 24 * 3_600_000
+SENT_PAST: Final = 3
+SENT_FOR_MS: Final = 3 * 24 * 3_600_000
 """Of those that nothing comes of any more, the last ones that are remembered at any age, and how
 long the others are."""
-PENDING_MAX = 64
+PENDING_MAX: Final = 64
 """Candidates of a customer that wait."""
-PENDING_EVENT_BYTES_MAX = 8 * 1024
+PENDING_EVENT_BYTES_MAX: Final = 8 * 1024
 """What all candidates that wait remember of their events, about."""
-OPEN_MAX = 32
+OPEN_MAX: Final = 32
 """Held commands remembered after their instance completed."""
-CONSENT_MAX = 64
+CONSENT_MAX: Final = 64
 """Cells of consent for purposes and channels that the plan does not know."""
-VALUE_BYTES_MAX = 1024
+VALUE_BYTES_MAX: Final = 1024
 """The longest value remembered in a trait, a feature or a key, about."""
-ONCE_MAX = 512
+ONCE_MAX: Final = 512
 """Keys that entered a journey of mode `once`, 8 bytes each; then nobody new enters it."""
-KEYS_MAX = 128
+KEYS_MAX: Final = 128
 """Ended keys remembered for a journey's re-entry rules."""
-ENTRIES_MAX = 64
+ENTRIES_MAX: Final = 64
 """Entry times remembered for a journey's re-entry limit."""
-MACRO_HISTORY_MAX = 16
-CONTACTS_MAX = 512
+MACRO_HISTORY_MAX: Final = 16
+CONTACTS_MAX: Final = 512
 """Messages remembered for caps and themes."""
-FEATURE_EXACT_MAX = 64
-FEATURE_BUCKETS = 32
-MICROSTEPS_MAX = 32
-PATTERN_EVENTS_MAX = 32
+FEATURE_EXACT_MAX: Final = 64
+FEATURE_BUCKETS: Final = 32
+MICROSTEPS_MAX: Final = 32
+PATTERN_EVENTS_MAX: Final = 32
 """Events that a pattern remembers for one key, or one instance (rule P1)."""
-PATTERN_WAITS_MAX = 8
+PATTERN_WAITS_MAX: Final = 8
 """Waits of a `not_followed_by` that are open for one key, or one instance."""
-PATTERN_KEYS_MAX = 32
+PATTERN_KEYS_MAX: Final = 32
 """Keys for which an entry's pattern remembers events."""
-ASSIGNED_MAX = 64
+ASSIGNED_MAX: Final = 64
 """Experiments whose arm is remembered, of a customer and of an instance."""
-PAUSE_LOOK_MS = 7 * 24 * 3_600_000
+PAUSE_LOOK_MS: Final = 7 * 24 * 3_600_000
 """How often a candidate is asked anew whose journey is paused."""
-CAPACITY_WAIT_MAX_MS = 7 * 24 * 3_600_000
+CAPACITY_WAIT_MAX_MS: Final = 7 * 24 * 3_600_000
 """How long a candidate without `expires` waits for a channel's room."""
-STATE_BYTES_MAX = 64 * 1024
+STATE_BYTES_MAX: Final = 64 * 1024
 """Over it the order of law 6 applies."""
-ABANDON = -1
+ABANDON: Final = -1
 """The `index` of the timer of rule I7; others are the index of their transition."""
-DEADLINE = -2
+DEADLINE: Final = -2
 """The `index` of a timer at which a TASK must be acknowledged or done (rule A4)."""
-ENGAGEMENT_BUCKET_MS = 3 * 24 * 3_600_000
-ENGAGEMENT_BUCKETS = 30
+ENGAGEMENT_BUCKET_MS: Final = 3 * 24 * 3_600_000
+ENGAGEMENT_BUCKETS: Final = 30
 """Of each channel: 90 days of answers to messages (rule C7)."""
 
 
@@ -322,7 +322,7 @@ class Contact(msgspec.Struct, frozen=True, gc=False, array_like=True):
     slots: dict[str, tuple[int, int]] = {}
 
 
-NO_CONTACT = Contact()
+NO_CONTACT: Final = Contact()
 
 
 class CustomerState(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -359,7 +359,7 @@ class CustomerState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Of an account's own state."""
 
 
-EMPTY = CustomerState()
+EMPTY: Final = CustomerState()
 
 
 State = CustomerState | ChannelState | PartitionState

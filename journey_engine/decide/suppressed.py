@@ -4,6 +4,8 @@ After all candidates of the instant were decided. Only an instance moves that st
 very visit of the stage that asked for the send.
 """
 
+from typing import Final
+
 from journey_engine.decide import stages
 from journey_engine.decide.account_state import Asked
 from journey_engine.decide.case import Case
@@ -13,7 +15,7 @@ from journey_engine.decide.state import MICROSTEPS_MAX, Pending
 from journey_engine.define.plan import JourneyPlan, TransitionPlan, Trigger
 from journey_engine.errors import EndReason
 
-_TEXT = "on_suppressed"
+_TEXT: Final = "on_suppressed"
 
 
 def move(

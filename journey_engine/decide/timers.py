@@ -8,6 +8,8 @@ of it, up to `MICROSTEPS_MAX`, then the instance ends `LOOP`. Candidates, those 
 those that arose, are decided when the instant has no more timers.
 """
 
+from typing import Final
+
 from journey_engine.decide import (
     appointments,
     deadlines,
@@ -27,8 +29,8 @@ from journey_engine.define.calendar_plan import PAST
 from journey_engine.define.plan import JourneyPlan, StagePlan, TransitionPlan, Trigger
 from journey_engine.errors import EndReason
 
-_ABANDON = "abandon"
-_AFTER = Trigger.AFTER.value
+_ABANDON: Final = "abandon"
+_AFTER: Final = Trigger.AFTER.value
 
 
 def fire(draft: Draft, up_to: int) -> None:

@@ -7,6 +7,8 @@ only where no transition was taken. All guards read one snapshot, that before an
 S2), but that those after the milestones read the milestones that this very event reached.
 """
 
+from typing import Final
+
 from journey_engine.decide import patterns, stages, waits
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Leaving
@@ -22,8 +24,8 @@ from journey_engine.define.plan import (
 )
 from journey_engine.errors import EndReason
 
-_NO_TRANSITIONS: tuple[TransitionPlan, ...] = ()
-_NONE_MATCHED: set[int] = set()
+_NO_TRANSITIONS: Final[tuple[TransitionPlan, ...]] = ()
+_NONE_MATCHED: Final[set[int]] = set()
 
 
 def advance(draft: Draft, asked: Asked, position: int, moment: Moment, *, late: bool) -> None:

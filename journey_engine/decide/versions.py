@@ -7,6 +7,8 @@ stay. Waits that are kept find the wait in the same place among those of the sta
 set anew count from when the stage was entered, and are due at once where that lies in the past.
 """
 
+from typing import Final
+
 from journey_engine.decide import cancels, matching, operations, pipeline, stages, waits
 from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
@@ -16,7 +18,7 @@ from journey_engine.define.migration_plan import Fate, Move
 from journey_engine.define.plan import JourneyPlan, Plan, StagePlan
 from journey_engine.errors import EndReason
 
-_MIGRATE = "migrate"
+_MIGRATE: Final = "migrate"
 
 
 def fate(plan: Plan, journey: str, version: int, stage: str) -> str:

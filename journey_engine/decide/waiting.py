@@ -5,6 +5,8 @@ goes with it, for at its release the event is gone; so does what it reads of an 
 completed meanwhile.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from journey_engine.decide import actions, commands, outcomes
@@ -22,7 +24,7 @@ from journey_engine.define.action_plan import Action, ActionKind
 from journey_engine.define.expression import Expression, Value
 from journey_engine.errors import CandidateOutcome, DeferredCause
 
-_HELD = DeferredCause.HELD.value
+_HELD: Final = DeferredCause.HELD.value
 
 
 def defer(draft: Draft, case: Case, due: int, cause: DeferredCause) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from journey_engine.decide.accounts import plan_of
 from journey_engine.decide.decide import decide
+from journey_engine.decide.event import changed
 from journey_engine.decide.message import Message, timers_of
 from journey_engine.decide.state import EMPTY, CustomerState
 from journey_engine.decide.verdict import Decision
@@ -111,7 +110,7 @@ class Partitions:
         shared = {"customer_id": customer, "command_id": None, **fields}
         made = event(kind, at, f"{customer}-{kind}-{at}", **shared)
         key = f"c:{customer}"
-        made = msgspec.structs.replace(made, customer_id=customer, anonymous_id=None)
+        made = changed(made, customer_id=customer, anonymous_id=None)
         return self.take(key, made, at)
 
     def links(self, customer: str, account: str, at: int, role: str | None = None) -> Decision:

@@ -5,10 +5,8 @@ taken in the order in which they were sent.
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from journey_engine.decide.decide import decide
-from journey_engine.decide.event import Event, TimersDue
+from journey_engine.decide.event import Event, TimersDue, changed
 from journey_engine.decide.message import Message, ids_of
 from journey_engine.decide.state import EMPTY, CustomerState
 from journey_engine.decide.verdict import Decision
@@ -25,12 +23,12 @@ def with_identity(made: Plan) -> Plan:
 def of(item: Event, key: str) -> Event:
     """The event, of somebody else."""
     customer, visitor = ids_of(key)
-    return msgspec.structs.replace(item, customer_id=customer, anonymous_id=visitor)
+    return changed(item, customer_id=customer, anonymous_id=visitor)
 
 
 def linked(at: int, visitor: str = "v", customer: str = "anna") -> Event:
     item = event(LINKED, at, f"link-{visitor}-{customer}-{at}")
-    return msgspec.structs.replace(item, customer_id=customer, anonymous_id=visitor)
+    return changed(item, customer_id=customer, anonymous_id=visitor)
 
 
 class People:

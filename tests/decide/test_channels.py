@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from msgspec import structs
-
 from journey_engine.decide.decide import decide
+from journey_engine.decide.event import changed
 from journey_engine.decide.state import CustomerState
 from journey_engine.define.plan import Plan
 from journey_engine.define.profile_plan import ProfileReaders, TraitRule
@@ -34,7 +33,7 @@ class Reader(Customer):
     def answers(self, kind: str, channel: str, at: int, times: int = 1) -> None:
         for number in range(times):
             item = event(kind, at, f"{kind}{channel}{at}{number}", command_id="x", permanent=False)
-            item = structs.replace(item, channel=channel)
+            item = changed(item, channel=channel)
             self.state = decide(self.plan, self.state, item, item.occurred_at).state
 
     def chosen(self, at: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from journey_engine.decide import ids
 from journey_engine.decide.decide import decide
+from journey_engine.decide.event import changed
 from journey_engine.decide.state import PENDING_MAX, SENT_MAX
 from journey_engine.define.expression import Warming
 from journey_engine.define.plan import ChannelPlan
@@ -208,9 +209,7 @@ def test_a6_ids_from_outside_with_a_slash_do_not_meet() -> None:
 
 
 def replace_id(item: Any, customer: str) -> Any:
-    return type(item)(
-        **{name: getattr(item, name) for name in item.__struct_fields__} | {"customer_id": customer}
-    )
+    return changed(item, customer_id=customer)
 
 
 def test_a1_delay_waits_then_everything_is_asked_anew() -> None:

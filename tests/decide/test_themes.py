@@ -1,9 +1,8 @@
 """Rules C1 (3) and J4: themes that contradict each other, and customers held out."""
 
-import msgspec
-
 from journey_engine.decide import assignment
 from journey_engine.decide.decide import decide
+from journey_engine.decide.event import changed
 from journey_engine.decide.state import EMPTY
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.policy_plan import Holdout, PurposePlan
@@ -121,7 +120,7 @@ def test_j4_the_bucket_of_the_first_identity_is_stored_and_wins_over_another_sha
 def test_j4_a_visitor_is_drawn_by_their_own_id_and_the_share_is_kept() -> None:
     bucket = assignment.bucket("global", "visitor-7")
     made = under(marketing(holdouts=(Holdout("global", bucket),)), offer("a"))
-    item = msgspec.structs.replace(event("Go", 0), customer_id=None, anonymous_id="visitor-7")
+    item = changed(event("Go", 0), customer_id=None, anonymous_id="visitor-7")
     decision = decide(made, EMPTY, item, T0)
     [kept] = decision.state.assigned
     assert (kept.arm, kept.propensity) == ("treated", (10_000 - bucket) / 10_000)
