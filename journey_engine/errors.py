@@ -7,6 +7,7 @@ dead-letter header and heading in the documents (language.md, section O).
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class InputOutcome(StrEnum):
@@ -19,6 +20,10 @@ class InputOutcome(StrEnum):
     IGNORED = "IGNORED"
     ERASED = "ERASED"
     MERGED = "MERGED"
+
+
+SKIPPED: Final = "SKIPPED"
+"""In the outcome's place where nobody reads the event's type, so that nothing is decided (T9)."""
 
 
 class DeadLetterCode(StrEnum):

@@ -72,7 +72,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventSchema:
-    """One published version of an event type.
+    """One published version of an event type; version 0 is known to a registry alone.
 
     `parsed` is the schema for fastavro; `wire` the same without logical types, so that times are
     read as int milliseconds. `fingerprint` is CRC-64-AVRO of the canonical form, 8 bytes, as in
@@ -87,6 +87,21 @@ class EventSchema:
     fields: Mapping[str, Field]
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What a registry's id stands for where that is no event: `reason` says so. `parsed` is its
+    schema where it is an Avro record all the same, such as a command, and `name` the record's.
+    """
+
+    reason: str
+    name: str = ""
+    parsed: AvroSchema | None = None
+
+
+Registered = EventSchema | Foreign
+"""What a registry's id stands for."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Schemas:
     """The catalogue. `events` holds the newest version of each type."""
@@ -96,8 +111,12 @@ class Schemas:
     """All published versions."""
     records: Mapping[str, tuple[AvroSchema, bytes]] = field(default_factory=dict)
     """The engine's own records: schema and fingerprint."""
-    by_registry_id: Mapping[RegistryId, EventSchema] = field(default_factory=dict)
-    """Empty unless a registry is configured."""
+    by_registry_id: dict[RegistryId, Registered] = field(default_factory=dict)
+    """Filled while a registry tells what its ids stand for; empty without one."""
+    texts: Mapping[bytes, str] = field(default_factory=dict)
+    """By fingerprint what each file says, on one line: what is registered."""
+    frames: dict[str, bytes] = field(default_factory=dict)
+    """By the engine's record what its values begin with, where that is not the fingerprint."""
 
     @staticmethod
     def parse(files: Mapping[str, str]) -> "Schemas":
@@ -128,6 +147,7 @@ class _Parser:
         self._errors: list[DefinitionError] = []
         self._versions: dict[str, dict[int, tuple[str, EventSchema]]] = {}
         self._records: dict[str, tuple[AvroSchema, bytes]] = {}
+        self._texts: dict[bytes, str] = {}
         self._path = ""
         self._text = ""
 
@@ -142,22 +162,23 @@ class _Parser:
         if self._errors:
             raise DefinitionErrors(self._errors)
         newest = {name: of[max(of)][1] for name, of in sorted(self._versions.items())}
-        return Schemas(newest, by_fingerprint, self._records)
+        return Schemas(newest, by_fingerprint, self._records, texts=self._texts)
 
     def _error(self, code: str, message: str, hint: str = "", *, at: str = "") -> None:
-        line, column = _place(self._text, at)
+        line, column = place_of(self._text, at)
         self._errors.append(DefinitionError(self._path, line, column, code, message, hint))
 
     def _file(self, path: PurePosixPath) -> None:
         raw = self._load()
         if raw is None:
             return
+        self._texts[crc(raw)] = one_line(raw)
         if path.parent.parent.name == "events":
             self._event(raw, path.parent.name, path.stem)
         else:
             self._check_name(raw, path.stem, RECORD_NAMESPACE)
             self._check_docs(raw)
-            self._records[path.stem] = (_parsed(raw), _crc(raw))
+            self._records[path.stem] = (_parsed(raw), crc(raw))
 
     def _load(self) -> AvroSchema | None:
         try:
@@ -189,14 +210,7 @@ class _Parser:
         self._check_docs(raw)
         self._check_shared(raw["fields"])
         fields = {f["name"]: read for f in raw["fields"] if (read := self._field(f)) is not None}
-        schema = EventSchema(
-            name,
-            int(stem),
-            _parsed(raw),
-            _parsed(_without_logical_types(raw)),
-            _crc(raw),
-            fields,
-        )
+        schema = event_schema(raw, int(stem), fields)
         self._versions.setdefault(name, {})[int(stem)] = (self._path, schema)
 
     def _check_name(self, raw: AvroSchema, name: str, namespace: str) -> None:
@@ -277,24 +291,40 @@ class _Parser:
     def _check_versions(self, versions: Mapping[int, tuple[str, EventSchema]]) -> None:
         """Every version is read as the newest one: that must be possible."""
         newest_path, newest = versions[max(versions)]
-        defaults = {f["name"]: "default" in f for f in newest.parsed["fields"]}
-        now = _types(newest)
         for _, older in versions.values():
             self._path, self._text = newest_path, ""
-            then = _types(older)
-            for name, field_now in newest.fields.items():
-                if name not in older.fields:
-                    fits = defaults[name]
-                else:
-                    loosened = older.fields[name].nullable <= field_now.nullable
-                    fits = loosened and _reads(now[name], then[name])
-                if not fits:
-                    self._error(
-                        "SCHEMA_INCOMPATIBLE",
-                        f"field '{name}' of version {newest.version} cannot be read from version"
-                        f" {older.version}",
-                        "a new field needs a default; a kept field keeps its type",
-                    )
+            for name in unreadable(newest, older.parsed):
+                self._error(
+                    "SCHEMA_INCOMPATIBLE",
+                    f"field '{name}' of version {newest.version} cannot be read from version"
+                    f" {older.version}",
+                    "a new field needs a default; a kept field keeps its type",
+                )
+
+
+def unreadable(newest: EventSchema, written: AvroSchema) -> list[str]:
+    """The fields of a type's newest version that cannot be read from what was written by another
+    schema of it.
+    """
+    then = {f["name"]: f["type"] for f in written["fields"]}
+    return [
+        each["name"]
+        for each in newest.parsed["fields"]
+        if not (
+            _fits(each["type"], then[each["name"]]) if each["name"] in then else "default" in each
+        )
+    ]
+
+
+def one_line(schema: AvroSchema) -> str:
+    """A schema as it is registered: the same text for the same schema, docs included."""
+    return json.dumps(schema, separators=(",", ":"))
+
+
+def event_schema(raw: AvroSchema, version: int, fields: Mapping[str, Field]) -> EventSchema:
+    """The event type's version of a raw schema."""
+    wire = _parsed(_without_logical_types(raw))
+    return EventSchema(raw["name"], version, _parsed(raw), wire, crc(raw), fields)
 
 
 def _is_record(raw: object) -> bool:
@@ -321,10 +351,15 @@ def _kind(avro: object) -> str | None:
             return None
 
 
-def _types(schema: EventSchema) -> dict[str, Any]:
-    """The Avro type of each field, of a nullable one the type beside null."""
-    types = {f["name"]: f["type"] for f in schema.parsed["fields"]}
-    return {name: kind[1] if isinstance(kind, list) else kind for name, kind in types.items()}
+def _fits(now: object, then: object) -> bool:
+    """Whether a field written as type `then` can be read as `now`; a nullable one as such only."""
+    match then, now:
+        case ["null", was], ["null", is_now]:
+            return _reads(is_now, was)
+        case _, ["null", is_now]:
+            return _reads(is_now, then)
+        case _:
+            return _reads(now, then)
 
 
 def _reads(now: object, then: object) -> bool:
@@ -342,7 +377,8 @@ def _parsed(raw: AvroSchema) -> AvroSchema:
     return cast("AvroSchema", fastavro.parse_schema(raw))
 
 
-def _crc(raw: AvroSchema) -> bytes:
+def crc(raw: AvroSchema) -> bytes:
+    """CRC-64-AVRO of the canonical form."""
     return bytes.fromhex(fingerprint(to_parsing_canonical_form(raw), "CRC-64-AVRO"))
 
 
@@ -354,7 +390,7 @@ def _without_logical_types(raw: object) -> Any:  # noqa: ANN401 - any part of a 
     return raw
 
 
-def _place(text: str, name: str) -> tuple[int, int]:
+def place_of(text: str, name: str) -> tuple[int, int]:
     """Line and column of `"name": "<name>"`, else the beginning of the file."""
     found = re.search(rf'"name"\s*:\s*"({re.escape(name)})"', text) if name else None
     if found is None:

@@ -6,9 +6,6 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-cdef enum Kind:
-    BOOLEAN, LONG, FLOAT, DOUBLE, STRING, ENUM, ARRAY, MAP, LONG_AS_DOUBLE
-
 KINDS = {
     "boolean": BOOLEAN,
     "long": LONG,
@@ -21,28 +18,8 @@ KINDS = {
     "long as double": LONG_AS_DOUBLE,
 }
 
-cdef struct Op:
-    Kind kind
-    bint optional
-    int place  # among the values; -1: checked, but not made
-
-
-cdef struct Cursor:
-    const uint8_t* at
-    const uint8_t* end
-
-
 cdef class Reader:
     """Reads one version of an event type."""
-
-    cdef Op* ops
-    cdef int count
-    cdef list symbols  # by column, of an enum
-    cdef list values
-    cdef int shared
-    cdef tuple names
-    cdef tuple places
-    cdef object pure  # reads what is not plainly right
 
     def __cinit__(self, list columns, list values, int shared, list kept, pure):
         self.count = len(columns)
@@ -72,35 +49,40 @@ cdef class Reader:
     cpdef tuple plain(self, bytes value, Py_ssize_t start):
         """The same; None if it is not plainly right."""
         cdef Cursor cursor
+        cdef const uint8_t* begin = value
+        cursor.at = begin + start
+        cursor.end = begin + len(value)
+        cdef list values = self.values_of(&cursor)
+        if values is None or cursor.at != cursor.end:
+            return None
+        return (*values[:self.shared], self.kept(values))
+
+    cdef list values_of(self, Cursor* cursor):
+        """The values of a body by their places; None if it is not plainly right."""
         cdef int64_t branch
         cdef int index
         cdef Op op
         cdef list values = self.values.copy()
-        cdef const uint8_t* begin = value
-        cursor.at = begin + start
-        cursor.end = begin + len(value)
         for index in range(self.count):
             op = self.ops[index]
             if op.optional:
-                if not read_long(&cursor, &branch):
+                if not read_long(cursor, &branch):
                     return None
                 if branch == 0:
                     continue
                 if branch != 1:
                     return None
-            if not self.one(&cursor, op, index, values):
+            if not self.one(cursor, op, index, values):
                 return None
-        if cursor.at != cursor.end:
-            return None
-        return self.picked(values)
+        return values
 
-    cdef tuple picked(self, list values):
+    cdef dict kept(self, list values):
+        """The fields asked for beside the shared ones."""
         cdef dict fields = {}
         cdef int index
         for index in range(len(self.names)):
             fields[self.names[index]] = values[<Py_ssize_t>self.places[index]]
-        values[self.shared:] = [fields]
-        return tuple(values)
+        return fields
 
     cdef bint one(self, Cursor* cursor, Op op, int index, list values) except -1:
         """Read one value to its place; False if it is not plainly right."""
@@ -159,6 +141,37 @@ cdef class Reader:
         if op.place >= 0:
             values[op.place] = made
         return True
+
+
+cdef class Scanner:
+    """Finds the bodies in a block of a file, each of one of several types: see `blocks`."""
+
+    cdef tuple readers
+    cdef bint union
+
+    def __init__(self, tuple readers, *, bint union):
+        self.readers = readers
+        self.union = union
+
+    def plain(self, bytes block not None, Py_ssize_t count):
+        """The bodies; None if the block is not plainly right."""
+        cdef Cursor cursor
+        cdef int64_t branch = 0
+        cdef list values
+        cdef list found = []
+        cdef const uint8_t* begin = block
+        cursor.at = begin
+        cursor.end = begin + len(block)
+        for _ in range(count):
+            if self.union:
+                if not read_long(&cursor, &branch) or not 0 <= branch < len(self.readers):
+                    return None
+            begin = cursor.at
+            values = (<Reader>self.readers[<Py_ssize_t>branch]).values_of(&cursor)
+            if values is None:
+                return None
+            found.append((branch, values, (<const char*>begin)[:cursor.at - begin]))
+        return found if cursor.at == cursor.end else None
 
 
 cdef bint read_long(Cursor* cursor, int64_t* number) noexcept:

@@ -5,11 +5,11 @@ its last byte, so what is accepted is what was sent.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from journey_engine.avro.reading import Read, body_reader
+from journey_engine.avro.reading import Read, body_reader, native_reader
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decode.frame import (
     BODY_OF_SINGLE_OBJECT,
@@ -19,7 +19,12 @@ from journey_engine.decode.frame import (
 )
 from journey_engine.decode.record import Fetched
 from journey_engine.errors import DeadLetterCode
-from journey_engine.schemas import EventSchema, RegistryId, Schemas
+from journey_engine.schemas import EventSchema, Foreign, RegistryId, Schemas
+
+try:
+    from journey_engine.decode.native_events import Events as NativeEvents
+except ImportError:
+    NativeEvents = None  # type: ignore[assignment, misc]  # not compiled: the functions below
 
 TRACE_HEADERS = ("traceparent", "ce_traceparent")
 """W3C's own header, then that of CloudEvents."""
@@ -61,6 +66,8 @@ class Rejected(NamedTuple):
 
 
 Decoded = Event | Skipped | Mark | NeedSchema | Rejected
+Trace = Callable[[Fetched], str | None]
+"""Finds the trace in a record's headers."""
 
 
 _SHARED = (
@@ -90,7 +97,7 @@ class Reader:
         self.schemas = schemas
         self.fields = fields
         self.value_bytes_max = value_bytes_max
-        known = [*schemas.by_fingerprint.values(), *schemas.by_registry_id.values()]
+        known = schemas.by_fingerprint.values()
         self._versions = {s.fingerprint: self._version(s) for s in known if s.name in fields}
         self.framed: dict[bytes, tuple[EventSchema, Read]] = {
             SINGLE_OBJECT + key: (schema, self._versions[key])
@@ -100,21 +107,45 @@ class Reader:
         """How to read what begins with these bytes: the single-object encoding of a type that is
         read.
         """
+        self.plain: Callable[[Fetched, Trace], Event | None] | None = self._plain()
+        """Reads in C what is plainly right, None for all else; None without the extension."""
 
     def _version(self, schema: EventSchema) -> Read:
         """Every version is read as the newest one."""
+        return body_reader(*self._reading(schema))
+
+    def _reading(self, schema: EventSchema) -> tuple[Any, Any, Sequence[str], Sequence[str]]:
         newest = self.schemas.events[schema.name]
         same = newest.fingerprint == schema.fingerprint
         kept = [name for name in newest.fields if name in self.fields[schema.name]]
-        return body_reader(schema.wire, None if same else newest.wire, _SHARED, kept)
+        return schema.wire, None if same else newest.wire, _SHARED, kept
+
+    def _plain(self) -> Callable[[Fetched, Trace], Event | None] | None:
+        if NativeEvents is None:
+            return None
+        readers = {}
+        for begin, (schema, _) in self.framed.items():
+            compiled = native_reader(*self._reading(schema))
+            if compiled is not None:
+                readers[begin] = (schema.name, compiled)
+        return NativeEvents(readers, self.value_bytes_max, LATEST_MS, FUTURE_MS).read
 
     def version(self, schema: EventSchema) -> Read | None:
-        """How to read it; None if nobody reads its type."""
-        return self._versions.get(schema.fingerprint)
+        """How to read it; None if nobody reads its type. One that only a registry knows is made
+        ready when it is met first.
+        """
+        found = self._versions.get(schema.fingerprint)
+        if found is None and schema.name in self.fields:
+            found = self._versions[schema.fingerprint] = self._version(schema)
+        return found
 
 
 def decode(record: Fetched, reader: Reader) -> Decoded:
     """Read one record. Which rejection comes first: size, frame, schema, body, ids, key, time."""
+    if reader.plain is not None:
+        event = reader.plain(record, _traceparent)
+        if event is not None:
+            return event
     value = record.value
     if value is None:
         return _without_value(record)
@@ -191,7 +222,12 @@ def _schema(schema_id: bytes | RegistryId, schemas: Schemas) -> EventSchema | Ne
             return found
         message = f"no published schema has the fingerprint {schema_id.hex()}"
         return Rejected(DeadLetterCode.SCHEMA_UNKNOWN, message)
-    return schemas.by_registry_id.get(schema_id) or NeedSchema(schema_id)
+    registered = schemas.by_registry_id.get(schema_id)
+    if registered is None:
+        return NeedSchema(schema_id)
+    if isinstance(registered, Foreign):
+        return Rejected(DeadLetterCode.SCHEMA_UNKNOWN, registered.reason)
+    return registered
 
 
 def _traceparent(record: Fetched) -> str | None:

@@ -27,6 +27,11 @@ def frame(fingerprint: bytes, body: bytes) -> bytes:
     return SINGLE_OBJECT + fingerprint + body
 
 
+def id_frame(schema_id: int) -> bytes:
+    """What a body begins with that names its schema by a registry's id."""
+    return _ID.pack(schema_id)
+
+
 def unframe(value: bytes, headers: Headers) -> tuple[bytes | RegistryId, int]:
     """The fingerprint, or the registry's id, and where the body begins.
 

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, NoReturn
 
 from fastavro import schemaless_writer
 
+from journey_engine.decode.bodies import LogBody
 from journey_engine.decode.decode import FUTURE_MS, MARK_HEADER
 from journey_engine.decode.frame import frame
 from journey_engine.decode.partition import partition_of
-from journey_engine.decode.record import Record
+from journey_engine.decode.record import Record, laid
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import EventSchema, Field, Schemas
 
@@ -130,7 +131,7 @@ def encode_event(event: LogEvent, schema: EventSchema) -> bytes:
 
 
 def route(
-    lines: Iterable[LogLine],
+    lines: Iterable[LogLine | LogBody],
     schemas: Schemas,
     topics: Mapping[str, str],
     partitions: int,
@@ -150,8 +151,9 @@ def route(
     """
     router = _Router(schemas, topics, partitions)
     count = 0
-    for count, line in enumerate(lines, start=1):
-        yield router.record(line)
+    for line in lines:
+        count += 1
+        yield router.body(line) if isinstance(line, LogBody) else router.record(line)
         if marks and count % MARK_EVERY == 0:
             yield from router.marks(max(router.latest, 0))
     if marks and (count or until is not None):
@@ -173,6 +175,17 @@ class _Router:
             for partition in range(partitions)
         }
 
+    def body(self, line: LogBody) -> Record:
+        at, identity = line.occurred_at, line.identity
+        self.latest = max(self.latest, at)
+        key = None if identity is None else identity.encode()
+        topic = self._topics.get(line.channel)
+        if topic is None:
+            self._refuse(Place(line.path, line.line), line.channel)
+        partition = partition_of(key, self._partitions)
+        offset = self._offset(topic, partition)
+        return laid((topic, partition, offset, at, key, line.value, ()))
+
     def record(self, line: LogLine) -> Record:
         if isinstance(line, LogRaw):
             recorded_at = max(self.latest, 0) if line.recorded_at is None else line.recorded_at
@@ -193,9 +206,12 @@ class _Router:
     ) -> Record:
         topic = self._topics.get(channel)
         if topic is None:
-            line.place.refuse(f"no input topic is declared for channel {channel!r}")
+            self._refuse(line.place, channel)
         partition = partition_of(key, self._partitions)
         return Record(topic, partition, self._offset(topic, partition), timestamp, key, value)
+
+    def _refuse(self, place: Place, channel: str) -> NoReturn:
+        place.refuse(f"no input topic is declared for channel {channel!r}")
 
     def marks(self, time: int) -> Iterator[Record]:
         headers = ((MARK_HEADER, str(time).encode()),)

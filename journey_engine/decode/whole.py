@@ -34,10 +34,10 @@ def read_whole(value: bytes, schemas: Schemas, headers: Headers = ()) -> tuple[s
 
 def _schema(schema_id: bytes | RegistryId, schemas: Schemas) -> tuple[str, AvroSchema] | None:
     if not isinstance(schema_id, bytes):
-        event = schemas.by_registry_id.get(schema_id)
+        found = schemas.by_registry_id.get(schema_id)
     else:
-        event = schemas.by_fingerprint.get(schema_id)
+        found = schemas.by_fingerprint.get(schema_id)
         for name, (schema, fingerprint) in schemas.records.items():
             if fingerprint == schema_id:
                 return name, schema
-    return None if event is None else (event.name, event.parsed)
+    return None if found is None or found.parsed is None else (found.name, found.parsed)

@@ -7,7 +7,7 @@ the one that is entered.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from journey_engine.define.document import JourneyDocument
 from journey_engine.define.migration_plan import Fate, Move
@@ -25,6 +25,27 @@ AT: Final = "@"
 def file_stem(journey: str, version: int | None = None) -> str:
     """How the file of a journey is called, or that of a version which is kept."""
     return journey if version is None else f"{journey}{AT}{version}"
+
+
+class Card(NamedTuple):
+    """What is known of a version without running it; `review_by` as ISO 8601."""
+
+    journey: str
+    version: int
+    kept: bool
+    owner: str
+    review_by: str
+
+
+def cards(texts: Mapping[str, str]) -> list[Card]:
+    """The versions of journeys among these files, by journey, the newest first; what cannot be read
+    is passed over.
+    """
+    read = [
+        Card(one.journey, one.version, is_kept(place.file), one.owner, one.review_by)
+        for one, place in _journeys(texts, [])
+    ]
+    return sorted(read, key=lambda card: (card.journey, -card.version))
 
 
 def is_kept(file: str) -> bool:

@@ -8,7 +8,7 @@ from journey_engine.decide.decision import Command
 from journey_engine.decode.record import Headers
 from journey_engine.define.expression import Value
 from journey_engine.define.iso import iso_utc
-from journey_engine.encode.outgoing import OutKind, OutRecord, framed, record_key
+from journey_engine.encode.outgoing import OutKind, OutRecord, framed, made, record_key
 from journey_engine.schemas import Schemas
 
 LINK_HEADER = "journey-trace-link"
@@ -25,12 +25,15 @@ def encode_command(command: Command, schemas: Schemas) -> OutRecord:
     if command.data and any(isinstance(value, list) for value in command.data.values()):
         data = {name: _data_value(value) for name, value in command.data.items()}
         command = replace(command, data=data)
-    return OutRecord(
-        OutKind.COMMAND,
-        command.channel,
-        record_key(command.customer_id, command.anonymous_id, command.account_id),
-        framed("Command", command, schemas),
-        _cloud_event(command),
+    return made(
+        OutRecord,
+        (
+            OutKind.COMMAND,
+            command.channel,
+            record_key(command.customer_id, command.anonymous_id, command.account_id),
+            framed("Command", command, schemas),
+            _cloud_event(command),
+        ),
     )
 
 

@@ -4,17 +4,37 @@ A version byte, then MessagePack, tagged by the kind of message. A header tells 
 records that were forwarded from a wrong partition and are still their publisher's bytes.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
+from journey_engine.decide.event import Event, parts
 from journey_engine.decide.message import AnyMessage, Message
+from journey_engine.decide.origin import Origin
 from journey_engine.decode.record import Headers
 
 HEADER = "journey-message"
 HEADERS: Headers = ((HEADER, b"1"),)
 _VERSION = b"\x01"
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(AnyMessage)
+
+class EventForm(msgspec.Struct, frozen=True, gc=False):
+    """An event within a message: a field is only ever added at the end, with a default."""
+
+    type: str
+    event_id: str
+    customer_id: str | None
+    anonymous_id: str | None
+    occurred_at: int
+    channel: str
+    source: str
+    fields: Mapping[str, Any]
+    digest: bytes
+    recorded_at: int
+    origin: Origin
+    backfill: bool = False
+    account_id: str | None = None
 
 
 class MessageError(ValueError):
@@ -24,6 +44,24 @@ class MessageError(ValueError):
 def key_of(target: str) -> bytes:
     """The record's key, whose partition is the one that takes it: the id, or the channel's name."""
     return target[2:].encode()
+
+
+def _written(value: object) -> object:
+    """For msgspec: the form of what it does not know."""
+    if isinstance(value, Event):
+        return parts(value)
+    raise NotImplementedError(type(value))
+
+
+def _read(kind: type, value: object) -> object:
+    """For msgspec: what it does not know, of its form."""
+    if kind is Event:
+        return Event(*msgspec.structs.astuple(msgspec.convert(value, EventForm)))
+    raise NotImplementedError(kind)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_written)
+_decoder = msgspec.msgpack.Decoder(AnyMessage, dec_hook=_read)
 
 
 def is_message(headers: Headers) -> bool:
@@ -46,6 +84,6 @@ def decode_message(data: bytes) -> Message:
         raise MessageError(f"a message of version {data[:1].hex() or 'none'} cannot be read")
     try:
         message: Message = _decoder.decode(memoryview(data)[1:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MessageError(f"a message cannot be read: {error}") from error
     return message

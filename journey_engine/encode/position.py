@@ -14,7 +14,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     """`next_offsets` are by input topic the offset to read next, `clock` the partition's clock in
     milliseconds, `flush` counts the partition's flushes from 1, `ledger_offset` is where the ledger
     record of this flush lies (-1 without one). `merge_times` are by input topic how far it has come
-    in the merge (rule T3): the merge goes on from there.
+    in the merge (rule T3): the merge goes on from there. `cluster` is the id of the Kafka cluster
+    whose offsets these are, "" where nobody said.
     """
 
     next_offsets: Mapping[str, int]
@@ -23,6 +24,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     flush: int
     ledger_offset: int = -1
     merge_times: Mapping[str, int] = {}
+    cluster: str = ""
 
 
 _decoder = msgspec.msgpack.Decoder(Position)

@@ -11,7 +11,7 @@ import struct
 
 import msgspec
 
-from journey_engine.decide.due import next_due
+from journey_engine.decide.due import UNKNOWN, next_due
 from journey_engine.decide.governing_state import PartitionState
 from journey_engine.decide.room_state import ChannelState
 from journey_engine.decide.state import CustomerState, State
@@ -42,9 +42,12 @@ class StateError(Exception):
     """Bytes that are no state of a version known here: never guessed at, the worker stops."""
 
 
-def encode_state(state: State) -> bytes:
-    """The state. Keys keep their order, so a state read back is written the same again."""
-    due = next_due(state)
+def encode_state(state: State, due: int | None = UNKNOWN) -> bytes:
+    """The state. Keys keep their order, so a state read back is written the same again. `due` is
+    `next_due(state)`, where the caller knows it.
+    """
+    if due == UNKNOWN:
+        due = next_due(state)
     flags = 0 if due is None else _WAITS
     body = _encoder.encode(state)
     if not isinstance(state, CustomerState):

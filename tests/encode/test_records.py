@@ -87,6 +87,7 @@ DECISION = SendDecision(
     decided_at=NOW,
     definition_hash="abc",
     trace=("delay 2m",),
+    causation=ORIGIN,
 )
 
 
@@ -288,6 +289,12 @@ def test_a_decision_says_why(schemas: Schemas) -> None:
         "definition_hash": "abc",
         "trace": ["delay 2m"],
         "account_id": None,
+        "causation": {
+            "event_id": ORIGIN.event_id,
+            "topic": ORIGIN.topic,
+            "partition": ORIGIN.partition,
+            "offset": ORIGIN.offset,
+        },
     }
 
 

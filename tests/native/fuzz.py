@@ -13,13 +13,16 @@ import time
 from typing import Any, NamedTuple
 
 import pytest
+from aiokafka.partitioner import murmur2 as client_murmur2
 from fastavro import parse_schema, schemaless_writer
 from fastavro.read import SchemaResolutionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey_engine.avro.blocks import Scan, pure_scanner, scanner
 from journey_engine.avro.native_reader import Reader as NativeReader
 from journey_engine.avro.reading import Fields, Read, native_reader, pure_reader
+from journey_engine.decode.native_partition import murmur2
 from journey_engine.schemas import EventSchema, Schemas
 from tests.native.corpus import Body, bodies, catalogue, sound_body
 
@@ -127,6 +130,38 @@ def test_it_agrees_wherever_bytes_are_replaced(
     sound = sound_body(schema, random.Random(seed))
     data = sound[:place] + more + sound[place + taken :]
     compare(Body(schema, data, sound=False), PAIRS[id(schema)])
+
+
+@given(key=st.binary(max_size=40))
+def test_a_key_has_the_hash_that_the_client_gives_it(key: bytes) -> None:
+    assert murmur2(key) == client_murmur2(key)
+
+
+PLACING = ("customer_id", "occurred_at")
+VERSIONS = list(KNOWN.by_fingerprint.values())[:3]
+SCANNERS = [
+    made([version.wire for version in VERSIONS], PLACING, union=True)
+    for made in (scanner, pure_scanner)
+]
+
+
+@given(seed=st.integers(0, 20), place=st.integers(0, 200), more=st.binary(max_size=5))
+def test_bodies_in_a_block_are_found_as_fastavro_finds_them(
+    seed: int, place: int, more: bytes
+) -> None:
+    chance = random.Random(seed)
+    bodies = [bytes([2 * at]) + sound_body(each, chance) for at, each in enumerate(VERSIONS)]
+    for block in (b"".join(bodies), (whole := b"".join(bodies))[:place] + more + whole[place:]):
+        native, pure = (_scanned(scan, block) for scan in SCANNERS)
+        assert native == pure
+    assert _scanned(SCANNERS[0], b"".join(bodies)) is not None
+
+
+def _scanned(scan: Scan, block: bytes) -> str | None:
+    try:
+        return repr([tuple(each) for each in scan(block, len(VERSIONS))])
+    except Exception:  # noqa: BLE001 - fastavro raises whatever it meets
+        return None
 
 
 def _enum(name: str, *symbols: str) -> dict[str, Any]:

@@ -40,4 +40,6 @@ def test_without_a_compiler_the_wheel_is_pure(
     assert "without native extensions" in done.stderr
     wheel = tmp_path / name.read_text().strip()
     assert wheel.name.endswith("-py3-none-any.whl")
-    assert not [member for member in ZipFile(wheel).namelist() if member.endswith((".so", ".pyx"))]
+    assert not [
+        member for member in ZipFile(wheel).namelist() if member.endswith((".so", ".pyx", ".pxd"))
+    ]

@@ -1,0 +1,15 @@
+from collections.abc import Callable, Mapping
+
+from journey_engine.avro.native_reader import Reader
+from journey_engine.decide.event import Event
+from journey_engine.decode.record import Fetched
+
+class Events:
+    def __init__(
+        self,
+        readers: Mapping[bytes, tuple[str, Reader]],
+        most: int,
+        latest: int,
+        future: int,
+    ) -> None: ...
+    def read(self, record: Fetched, trace: Callable[[Fetched], str | None]) -> Event | None: ...

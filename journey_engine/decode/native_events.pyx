@@ -1,0 +1,132 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+"""Records to events in C, where all is plainly right: see `decode`."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memcmp
+
+from journey_engine.avro.native_reader cimport Cursor, Reader
+from journey_engine.decide.event import Event, Origin
+
+cdef enum:
+    FRAME = 10  # bytes before a body
+    SHARED = 7  # fields that `Event` has an attribute of
+
+cdef uint32_t CRC[4][256]  # what a byte brings to the checksum, alone and with 1 to 3 zeros behind it
+
+
+cdef class Events:
+    """Reads what is in the single-object encoding of a type that is read."""
+
+    cdef dict readers  # by the bytes of the frame the type's name and a `Reader`
+    cdef Py_ssize_t most
+    cdef int64_t latest
+    cdef int64_t future
+
+    def __init__(self, dict readers, Py_ssize_t most, int64_t latest, int64_t future):
+        self.readers = readers
+        self.most = most
+        self.latest = latest
+        self.future = future
+
+    def read(self, record, trace):
+        """The event; None if the record is not plainly right. `trace` finds a trace in headers."""
+        cdef bytes value
+        cdef const uint8_t* begin
+        cdef PyObject* found
+        cdef list values
+        cdef Cursor cursor
+        found_value = record.value
+        if type(found_value) is not bytes:
+            return None
+        value = <bytes>found_value
+        begin = <const uint8_t*>PyBytes_AS_STRING(value)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+        if size > self.most or size < FRAME:
+            return None
+        found = PyDict_GetItem(self.readers, (<const char*>begin)[:FRAME])
+        if found == NULL:
+            return None
+        known = <tuple>found
+        cursor.at = begin + FRAME
+        cursor.end = begin + size
+        values = (<Reader>known[1]).values_of(&cursor)
+        if values is None or cursor.at != cursor.end:
+            return None
+        event_id, customer_id, anonymous_id, at, channel, source, backfill = values[:SHARED]
+        timestamp = record.timestamp
+        cdef int64_t occurred_at = at
+        if not 0 <= occurred_at <= self.latest or occurred_at - self.future > <int64_t>timestamp:
+            return None
+        if not event_id or not source:
+            return None
+        if not _is(record.key, anonymous_id if customer_id is None else customer_id):
+            return None
+        headers = record.headers
+        found_trace = trace(record) if headers else None
+        return Event(
+            known[0],
+            event_id,
+            customer_id,
+            anonymous_id,
+            at,
+            channel,
+            source,
+            (<Reader>known[1]).kept(values),
+            _digest(begin + FRAME, size - FRAME),
+            timestamp,
+            Origin(event_id, record.topic, record.partition, record.offset, found_trace),
+            backfill,
+        )
+
+
+cdef bint _is(key, identity) except -1:
+    """Whether the key is this identity, and not empty."""
+    cdef Py_ssize_t size
+    cdef const char* text
+    if type(key) is not bytes or identity is None:
+        return False
+    text = PyUnicode_AsUTF8AndSize(identity, &size)
+    return size > 0 and size == PyBytes_GET_SIZE(key) and not memcmp(text, PyBytes_AS_STRING(key), size)
+
+
+cdef bytes _digest(const uint8_t* at, Py_ssize_t size):
+    """CRC-32 of these bytes, as zlib counts it, the highest byte first."""
+    cdef uint32_t crc = 0xFFFFFFFF
+    cdef uint8_t found[4]
+    cdef const uint8_t* end = at + size
+    while end - at >= 4:  # four steps at once
+        crc ^= at[0] | <uint32_t>at[1] << 8 | <uint32_t>at[2] << 16 | <uint32_t>at[3] << 24
+        crc = (
+            CRC[3][crc & 0xFF] ^ CRC[2][crc >> 8 & 0xFF] ^ CRC[1][crc >> 16 & 0xFF] ^ CRC[0][crc >> 24]
+        )
+        at += 4
+    while at < end:
+        crc = CRC[0][(crc ^ at[0]) & 0xFF] ^ crc >> 8
+        at += 1
+    crc = ~crc
+    found[0] = crc >> 24
+    found[1] = crc >> 16 & 0xFF
+    found[2] = crc >> 8 & 0xFF
+    found[3] = crc & 0xFF
+    return (<const char*>found)[:4]
+
+
+cdef void _fill() noexcept:
+    cdef uint32_t crc
+    cdef int index, step
+    for index in range(256):
+        crc = index
+        for step in range(8):
+            crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
+        CRC[0][index] = crc
+    for index in range(256):
+        for step in range(1, 4):
+            crc = CRC[step - 1][index]
+            CRC[step][index] = crc >> 8 ^ CRC[0][crc & 0xFF]
+
+
+_fill()
