@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-CUSTOMER_FIELDS = ("customer_id", "anonymous_id", "key")
-_QUIET = ("aiokafka", "faust", "mode", "aiohttp")
+CUSTOMER_FIELDS = ("customer_id", "anonymous_id", "account_id", "key")
+_QUIET = ("aiokafka", "faust", "mode", "aiohttp", "httpx", "httpx2")
 
 
 def hashed(customer_id: str) -> str:

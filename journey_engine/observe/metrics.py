@@ -1,13 +1,24 @@
-"""What can be measured of a worker, in Prometheus' terms: `journey_…`, seconds, own registry.
+"""What can be measured of a worker, as the contract says; own registry.
 
-Fed once a commit or a poll, never once an event. Labels are closed lists or names of definitions;
-none is a customer's.
+Fed once a commit or a poll, never once an event.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from journey_engine.observe import contract
+from journey_engine.observe.contract import Metric
+from journey_engine.observe.distribution import Distribution
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -16,9 +27,21 @@ if TYPE_CHECKING:
     from journey_engine.run.transport import End
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
-DECISION_BUCKETS = (5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 1e-2, 0.1)
-COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-LATENESS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 86400)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which no query of ours reads
+
+
+class Committed(NamedTuple):
+    """When a unit of work became durable.
+
+    `now` is wall time in milliseconds (None: records tell another time), `since_decided` the
+    seconds since the first decision in it, `seconds` those of the commit; None where the outcome
+    came out later.
+    """
+
+    now: int | None
+    since_decided: float
+    seconds: float | None
 
 
 class Metrics:
@@ -26,137 +49,129 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._count_decisions(self.registry)
-        self._watch_the_worker(self.registry)
+        self._count_decisions()
+        self._count_troubles()
+        self._watch_the_worker()
 
-    def _count_decisions(self, registry: CollectorRegistry) -> None:
-        self.inputs = Counter(
-            "journey_inputs", "Inputs taken.", ["type", "outcome"], registry=registry
-        )
-        self.entries = Counter(
-            "journey_entries", "Entry clauses looked at.", ["journey", "outcome"], registry=registry
-        )
-        self.transitions = Counter(
-            "journey_transitions", "Transitions, ends by reason.", ["journey", "end"],
-            registry=registry,
-        )  # fmt: skip
-        self.commands = Counter(
-            "journey_commands", "Commands sent.", ["channel", "action"], registry=registry
-        )
-        self.sends = Counter(
-            "journey_send_decisions", "Candidates by outcome.", ["journey", "outcome"],
-            registry=registry,
-        )  # fmt: skip
-        self.messages = Counter(
-            "journey_messages", "Messages between partitions.", ["kind", "way"], registry=registry
-        )
-        self.dead_letters = Counter(
-            "journey_dead_letters", "Records refused.", ["code"], registry=registry
-        )
-        self.guard_errors = Counter(
-            "journey_guard_errors", "Guards that failed.", ["journey"], registry=registry
-        )
-        self.dropped = Counter(
-            "journey_dropped", "Forgotten over a bound.", ["what"], registry=registry
-        )
-        self.forwarded = Counter(
-            "journey_forwarded", "Inputs that lay on a wrong partition.", registry=registry
-        )
-        self.state_sizes = Counter(
-            "journey_states_written", "States written, by size.", ["below_bytes"], registry=registry
-        )
-        self.oversized = Counter(
-            "journey_oversized_states", "States over their bound.", registry=registry
-        )
+    def _count_decisions(self) -> None:
+        self.records = self._counter(contract.RECORDS)
+        self.marks = self._counter(contract.MARKS)
+        self.inputs = self._counter(contract.INPUTS)
+        self.entries = self._counter(contract.ENTRIES)
+        self.transitions = self._counter(contract.TRANSITIONS)
+        self.stages = self._counter(contract.STAGES)
+        self.commands_decided = self._counter(contract.COMMANDS_DECIDED)
+        self.commands = self._counter(contract.COMMANDS)
+        self.sends = self._counter(contract.SENDS)
+        self.messages = self._counter(contract.MESSAGES)
+        self.state_sizes = self._counter(contract.STATE_SIZES)
+        self.input_delay = self._distribution(contract.INPUT_DELAY)
+        self.publish_delay = self._distribution(contract.PUBLISH_DELAY)
+        self.decision_seconds = self._distribution(contract.DECISION)
+        self.timer_lateness = self._distribution(contract.TIMER_LATENESS)
+        self.commit_seconds = self._distribution(contract.COMMIT)
 
-    def _watch_the_worker(self, registry: CollectorRegistry) -> None:
-        self.decision_seconds = Histogram(
-            "journey_decision_seconds", "Time of one input or timer, mean of a step.",
-            buckets=DECISION_BUCKETS, registry=registry,
-        )  # fmt: skip
-        self._watch_the_commits(registry)
-        self.timer_lateness_seconds = Histogram(
-            "journey_timer_lateness_seconds", "From due to fired.", buckets=LATENESS_BUCKETS,
-            registry=registry,
-        )  # fmt: skip
-        self.lag_records = Gauge(
-            "journey_lag_records", "Records not yet fetched.", ["topic", "partition"],
-            registry=registry,
-        )  # fmt: skip
-        self.restore_remaining = Gauge(
-            "journey_restore_remaining_records", "Changelog records still to be read.",
-            ["partition"], registry=registry,
-        )  # fmt: skip
-        self.standby_remaining = Gauge(
-            "journey_standby_remaining_records", "Changelog records that a copy lacks.",
-            ["partition"], registry=registry,
-        )  # fmt: skip
-        self.lost = Counter(
-            "journey_lost_records", "Inputs that retention deleted unread.", ["topic"],
-            registry=registry,
-        )  # fmt: skip
-        self.partitions = Gauge("journey_partitions", "Partitions that run.", registry=registry)
-        self.commit_failures = Counter(
-            "journey_offset_commit_failures", "Group offsets not recorded.", registry=registry
-        )
+    def _count_troubles(self) -> None:
+        self.dead_letters = self._counter(contract.DEAD_LETTERS)
+        self.guard_errors = self._counter(contract.GUARD_ERRORS)
+        self.dropped = self._counter(contract.DROPPINGS)
+        self.forwarded = self._counter(contract.FORWARDED)
+        self.oversized = self._counter(contract.OVERSIZED)
+        self.aborted = self._counter(contract.ABORTED)
+        self.unresolved = self._counter(contract.UNRESOLVED)
+        self.fenced = self._counter(contract.FENCED)
+        self.commit_failures = self._counter(contract.OFFSETS_NOT_COMMITTED)
+        self.lost = self._counter(contract.LOST)
+        self.registry_lookups = self._counter(contract.REGISTRY_LOOKUPS)
 
-    def _watch_the_commits(self, registry: CollectorRegistry) -> None:
-        self.commit_seconds = Histogram(
-            "journey_commit_seconds", "Time of a partition's commit.", buckets=COMMIT_BUCKETS,
-            registry=registry,
-        )  # fmt: skip
-        self.aborted = Counter(
-            "journey_aborted_commits", "Commits undone, their inputs taken again.",
-            registry=registry,
-        )  # fmt: skip
-        self.unresolved = Counter(
-            "journey_unresolved_commits", "Commits that failed; the changelog told the outcome.",
-            registry=registry,
-        )  # fmt: skip
-        self.fenced = Counter(
-            "journey_fenced_partitions", "Partitions dropped since another owner had begun.",
-            registry=registry,
-        )  # fmt: skip
-        self.quarantined = Gauge(
-            "journey_definitions_quarantined", "Journeys left out since their definition is wrong.",
-            registry=registry,
-        )  # fmt: skip
-        self.guarantee = Info("journey_guarantee", "What outputs are worth.", registry=registry)
+    def _watch_the_worker(self) -> None:
+        self.restore_seconds = self._distribution(contract.RESTORE)
+        self.lag_records = self._gauge(contract.LAG)
+        self.restore_remaining = self._gauge(contract.RESTORE_REMAINING)
+        self.standby_remaining = self._gauge(contract.STANDBY_REMAINING)
+        self.partitions = self._gauge(contract.PARTITIONS)
+        self.declared = self._gauge(contract.DECLARED)
+        self.quarantined = self._gauge(contract.QUARANTINED)
+        self.registry_wanted = self._gauge(contract.REGISTRY_WANTED)
+        guarantee = contract.GUARANTEE
+        self.guarantee = Info(guarantee.name, guarantee.meaning, registry=self.registry)
+
+    def _counter(self, metric: Metric) -> Counter:
+        """From 0 on where its labels are closed lists: no first increase goes unseen."""
+        names = [label.name for label in metric.labels]
+        counter = Counter(metric.name, metric.meaning, names, registry=self.registry)
+        closed = [each.values for each in metric.labels if isinstance(each.values, frozenset)]
+        if names and len(closed) == len(names):
+            for values in product(*closed):
+                counter.labels(*values)
+        return counter
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        names = [label.name for label in metric.labels]
+        return Gauge(metric.name, metric.meaning, names, registry=self.registry)
+
+    def _distribution(self, metric: Metric) -> Distribution:
+        return Distribution(metric, self.registry)
+
+    def begins(self, partitions: int, topics: Iterable[str], serving: Callable[[], int]) -> None:
+        """Show of how many partitions the app is and how many are `serving` here; and that none
+        of what the topics held is lost so far.
+        """
+        self.declared.set(partitions)
+        self.partitions.set_function(serving)
+        for topic in topics:
+            self.lost.labels(topic)
 
     def stepped(self, inputs: int, seconds: float) -> None:
         """`inputs` and timers were decided in so many seconds."""
         if inputs:
-            self.decision_seconds.observe(seconds / inputs)
+            self.decision_seconds.add(seconds / inputs, inputs)
 
-    def committed(self, statistics: "Statistics", seconds: float | None) -> None:
-        """A unit of work is durable, after so many seconds; None where that came out later. Count
-        what it did.
-        """
+    def decided(self, statistics: "Statistics") -> None:
+        """A unit of work is to be committed."""
+        self.commands_decided.inc(sum(statistics.commands.values()))
+
+    def committed(self, statistics: "Statistics", committed: Committed) -> None:
+        """A unit of work is durable: count what it did."""
         for counter, counts in (
             (self.inputs, statistics.inputs),
             (self.entries, statistics.entries),
             (self.transitions, statistics.transitions),
+            (self.stages, statistics.stages),
             (self.commands, statistics.commands),
             (self.sends, statistics.sends),
             (self.messages, statistics.messages),
+            (self.dead_letters, statistics.dead_letters),
         ):
             for labels, count in counts.items():
                 counter.labels(*labels).inc(count)
         for counter, single in (
-            (self.dead_letters, statistics.dead_letters),
+            (self.records, statistics.records),
             (self.guard_errors, statistics.guard_errors),
             (self.dropped, statistics.dropped),
+            (self.state_sizes, statistics.state_sizes),
         ):
             for label, count in single.items():
                 counter.labels(label).inc(count)
+        self.marks.inc(statistics.marks)
         self.forwarded.inc(statistics.forwarded)
-        for below, count in statistics.state_sizes.items():
-            self.state_sizes.labels(below).inc(count)
         self.oversized.inc(statistics.oversized_states)
+        self._time(statistics, committed)
+
+    def _time(self, statistics: "Statistics", committed: Committed) -> None:
+        for arrived, count in statistics.arrivals.items():
+            waited = 0 if committed.now is None else max(0, committed.now - arrived)
+            self.input_delay.add(waited / 1000, count)
         for late in statistics.timer_lateness:
-            self.timer_lateness_seconds.observe(late / 1000)
-        if seconds is not None:
-            self.commit_seconds.observe(seconds)
+            self.timer_lateness.add(late / 1000)
+        commands = sum(statistics.commands.values())
+        self.publish_delay.add(committed.since_decided, commands)
+        if committed.seconds is not None:
+            self.commit_seconds.add(committed.seconds)
+
+    def opened(self, partitions: int, seconds: float) -> None:
+        """So many partitions were opened together, after so many seconds."""
+        self.restore_seconds.add(seconds, partitions)
 
     def lag(self, ends: Mapping["TP", "End"]) -> None:
         """Show how far each input partition is behind."""
@@ -174,9 +189,8 @@ class Metrics:
         for partition, count in remaining.items():
             self.standby_remaining.labels(partition).set(count)
 
-    def running(self, partitions: int) -> None:
-        """Show how many partitions run; the lag of those that left is no longer ours."""
-        self.partitions.set(partitions)
+    def reassigned(self) -> None:
+        """The lag of partitions that left is no longer ours."""
         self.lag_records.clear()
 
     def exposition(self) -> bytes:

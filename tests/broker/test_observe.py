@@ -13,6 +13,7 @@ from tests.run.shop import SCHEMAS
 
 pytestmark = pytest.mark.embedded
 
+TOKEN = "shown-by-who-scrapes"  # noqa: S105 - made up
 Totals = Mapping[str, float]
 
 
@@ -26,10 +27,11 @@ async def test_health_and_metrics_before_and_after_a_restore(
     letters = sum(1 for _ in replay.outputs(records))
     assert letters > 0
     await rig.publish(records)
-    with rig.start() as worker:
+    with rig.start(JOURNEY_WEB_TOKEN=TOKEN) as worker:
         await worker.ready()
         await rig.written_at_least(len(rig.expected(records)))
-        await asyncio.to_thread(caught_up, worker)
+        await asyncio.to_thread(caught_up, worker, sum(replay.summary.inputs.values()))
+        await asyncio.to_thread(only_probes_are_open, worker)
         metrics = worker.metrics()
         text = worker.get("/metrics")[1]
         assert worker.stop() == 0
@@ -63,6 +65,16 @@ async def test_health_and_metrics_before_and_after_a_restore(
     assert not any(f'"{customer}' in log for customer in customers)
 
 
+def only_probes_are_open(worker: Process) -> None:
+    """What the web server answers to somebody without the token, or with another one."""
+    for shown in (None, "", TOKEN, f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer é"):
+        headers = {} if shown is None else {"Authorization": shown}
+        assert worker.get("/metrics", headers)[0] == 401
+        assert {worker.get(path, headers)[0] for path in ("/livez", "/readyz")} == {200}
+    for path in ("/stats/", "/router/", "/table/", "/graph/", "/production/", "/health/"):
+        assert worker.get(path)[0] == 404
+
+
 def watched(worker: Process) -> list[str]:
     """What the pages say, from the first answer on until the worker is ready."""
     said: list[str] = []
@@ -80,11 +92,12 @@ def reason(worker: Process) -> str:
     return said
 
 
-def caught_up(worker: Process) -> None:
-    """Wait until nothing is left to fetch."""
+def caught_up(worker: Process, inputs: int) -> None:
+    """Wait until nothing is left to fetch, and so many inputs are committed."""
     for _ in worker.polls("/metrics"):
-        lag = worker.metrics()["journey_lag_records"]
-        if lag and not any(count for _, count in lag):
+        metrics = worker.metrics()
+        lag, taken = metrics["journey_lag_records"], metrics["journey_inputs_total"]
+        if lag and not any(count for _, count in lag) and sum(n for _, n in taken) >= inputs:
             return
     raise AssertionError("the lag did not come to nothing")
 

@@ -1,0 +1,49 @@
+"""The runbook: a page for each alert, and every command in it is one."""
+
+import re
+from pathlib import Path
+
+from journey_engine.cli.app import app
+from journey_engine.observe.contract import METRICS
+from tests.cli.conftest import commands
+from tests.monitoring.test_rules import alerts
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = ROOT / "deploy/runbook/README.md"
+TEXT = RUNBOOK.read_text()
+PARTS = ("**It means**", "**Look at**", "**Do**")
+
+
+def pages() -> dict[str, str]:
+    """What stands under each heading."""
+    found = re.split(r"^## (Journey\w+)$", TEXT, flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def test_each_alert_has_its_page_and_each_page_its_alert() -> None:
+    assert sorted(pages()) == sorted({alert["alert"] for alert in alerts()})
+
+
+def test_a_page_says_what_it_means_what_to_look_at_and_what_to_do() -> None:
+    for name, page in pages().items():
+        assert [part for part in PARTS if part not in page] == [], name
+
+
+def test_an_alert_leads_to_its_page() -> None:
+    headings = {f"deploy/runbook/README.md#{name.lower()}" for name in pages()}
+    for alert in alerts():
+        assert alert["annotations"]["runbook_url"] in headings
+
+
+def test_every_command_is_one() -> None:
+    known = {words for words, _ in commands(app)}
+    said = re.findall(r"`journey-engine ([a-z]+(?: [a-z]+)?)", TEXT)
+    assert said
+    assert [each for each in said if each not in known and each.split()[0] not in known] == []
+
+
+def test_every_metric_is_one() -> None:
+    known = {metric.exposed for metric in METRICS}
+    said = set(re.findall(r"`(journey_[a-z_]+)`", TEXT))
+    assert said
+    assert said <= known
