@@ -1,0 +1,94 @@
+"""Events and commands that begin with the registry's ids of their schemas, on Kafka."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from journey_engine.client import Command, CommandConsumer, EventPublisher
+from journey_engine.decode.whole import read_whole
+from journey_engine.run.contracts import read_published
+from journey_engine.run.learning import Learner
+from journey_engine.run.registry import Registry, RegistryError
+from journey_engine.run.settings import Settings
+from journey_engine.run.subjects import enroll, subjects
+from journey_engine.run.tailing import tail
+from journey_engine.run.writing_ids import frame_with_ids
+from tests.broker.shipped import ShippedRig
+from tests.broker.test_client import asked, put
+from tests.registry.server import RegistryServer
+from tests.run.shop import SCHEMAS
+
+pytestmark = [pytest.mark.kafka, pytest.mark.registry, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+WRITTEN = (
+    "interactions.web.v1-journey.events.PaymentFailed",
+    "commands.email.v1-journey.Command",
+    "-journey.Transition",
+    "-journey.SendDecision",
+)
+
+
+@pytest.fixture
+async def rig(new_rig: Callable[..., ShippedRig], schema_registry: RegistryServer) -> ShippedRig:
+    made = new_rig("kafka_broker", clock="wall")
+    await made.create()
+    named = {"registry_urls": (schema_registry.url,), "registry_timeout_s": 60.0}
+    made.settings = made.settings.model_copy(update={**named, "registry_write_ids": True})
+    return made
+
+
+async def register(rig: ShippedRig) -> None:
+    published = read_published(ROOT / "schemas")
+    wanted = [each for each in subjects(published, rig.names) if each.name.endswith(WRITTEN)]
+    async with Registry(rig.settings) as registry:
+        outcome = await enroll(registry, wanted, lambda _, __: None)
+    assert (outcome.found, outcome.whole) == ([], len(wanted))
+
+
+def unreachable(settings: Settings) -> Settings:
+    return settings.model_copy(update={"registry_urls": ("http://127.0.0.1:9/none",)})
+
+
+async def test_a_publisher_names_schemas_by_their_ids(rig: ShippedRig) -> None:
+    async with EventPublisher("shop", channel="web", settings=rig.settings) as events:
+        with pytest.raises(RegistryError, match="schemas register"):
+            await events.publish("PaymentFailed", customer_id="c1")
+        await register(rig)
+        lies = await events.publish("PaymentFailed", customer_id="c1")
+    schemas = replace(SCHEMAS, by_registry_id={})
+    async with Learner(rig.settings, schemas, patient=False) as learner:
+        async for record in tail(rig.settings, [lies.topic], rig.topics.partitions):
+            assert record.value is not None
+            assert record.value[:1] == b"\x00"
+            await learner.learn(record.value, record.headers)
+            name, fields = read_whole(record.value, schemas)
+            assert (name, fields["event_id"]) == ("PaymentFailed", lies.event_id)
+
+
+async def test_a_sender_reads_commands_with_ids(rig: ShippedRig) -> None:
+    """The ids are kept, so that the next start needs no registry."""
+    with pytest.raises(RegistryError, match="schemas register"):
+        await frame_with_ids(rig.settings, rig.names, replace(SCHEMAS, frames={}))
+    await register(rig)
+    framed, again = replace(SCHEMAS, frames={}), replace(SCHEMAS, frames={})
+    await frame_with_ids(rig.settings, rig.names, framed)
+    with pytest.raises(RegistryError, match="no answer"):
+        await frame_with_ids(unreachable(rig.settings), rig.names, again)
+    record = asked(1, schemas=framed)
+    assert record.value is not None
+    assert record.value[:5] == framed.frames["Command"]
+    await put(rig, record)
+    consumer = CommandConsumer("email", group="mailer", settings=rig.settings)
+    handed: list[str] = []
+
+    async def take(command: Command) -> None:
+        handed.append(command.command_id)
+        consumer.stop()
+
+    async with asyncio.timeout(60):
+        await consumer.run(take)
+    assert handed == ["k1"]
