@@ -1,0 +1,45 @@
+"""What a deployment needs."""
+
+from dataclasses import replace
+
+import pytest
+
+from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
+from journey_engine.run.sizing import BUSY, EVENTS_PER_CORE, RESTORE_MAX_S, Load, size
+
+TOPICS = parse_topics(
+    "topics.yaml", "{partitions: 4, inputs: {web: {}}, commands: {email: {}}}", APP_DEFAULT
+)
+SMALL = Load(1_000, 1, 1, 200, 1024, 0)
+
+
+@pytest.mark.parametrize("customers", [1_000, 1_000_000, 10_000_000, 100_000_000])
+@pytest.mark.parametrize("rate", [1, 5_000, 100_000])
+def test_workers_have_room_and_restores_end(customers: int, rate: int) -> None:
+    found = size(SMALL._replace(customers=customers, events_per_s=rate), TOPICS, 3)
+    assert found.workers >= 2
+    assert rate / found.workers / EVENTS_PER_CORE < found.core_used <= BUSY
+    assert found.restore_s <= RESTORE_MAX_S
+    assert found.partitions >= 4 * found.workers
+    assert found.partitions & (found.partitions - 1) == 0
+    assert found.customers_per_worker * found.workers >= customers
+
+
+def test_each_copy_takes_the_disk_of_a_partition_once_more() -> None:
+    alone, copied = (size(SMALL._replace(standbys=count), TOPICS, 3) for count in (0, 1))
+    assert copied.worker_disk == 2 * alone.worker_disk
+
+
+def test_what_topics_keep_follows_from_their_retention() -> None:
+    idle = SMALL._replace(average_per_s=0)
+    states = size(idle, TOPICS, 1).kafka_disk
+    web = TOPICS.inputs["web"]
+    longer: Topics = replace(TOPICS, inputs={"web": replace(web, retention=2 * web.retention)})
+    once, twice = (size(SMALL, each, 1).kafka_disk - states for each in (TOPICS, longer))
+    assert twice - once == pytest.approx((200 + 80) * web.retention / 1000, abs=1)
+    assert size(SMALL, TOPICS, 3).kafka_disk == pytest.approx(3 * (once + states), abs=3)
+
+
+def test_many_partitions_need_more_memory() -> None:
+    many = size(SMALL._replace(customers=100_000_000, standbys=3), TOPICS, 3)
+    assert many.worker_memory_mib >= size(SMALL, TOPICS, 3).worker_memory_mib
