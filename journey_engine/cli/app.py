@@ -13,14 +13,18 @@ from typing import NoReturn
 import cyclopts
 import msgspec
 
+from journey_engine.cli.channel import channel
 from journey_engine.cli.connection import Misused, Refused
 from journey_engine.cli.console import fail, print_json
 from journey_engine.cli.deadletters import deadletters
 from journey_engine.cli.definitions import definitions
 from journey_engine.cli.demo import demo
 from journey_engine.cli.diagram import diagram
+from journey_engine.cli.diff import diff
+from journey_engine.cli.doctor import doctor
 from journey_engine.cli.experiments import experiments
 from journey_engine.cli.explain import explain
+from journey_engine.cli.failover import failover
 from journey_engine.cli.groups import AUTHORS, FIRST, OPERATORS
 from journey_engine.cli.journeys import journeys
 from journey_engine.cli.lag import lag
@@ -28,6 +32,9 @@ from journey_engine.cli.person import erase, state
 from journey_engine.cli.publish import publish
 from journey_engine.cli.repartition import repartition
 from journey_engine.cli.replay import replay
+from journey_engine.cli.schemas import schemas
+from journey_engine.cli.shadow import shadow
+from journey_engine.cli.sizing import sizing
 from journey_engine.cli.tail import tail
 from journey_engine.cli.test import test
 from journey_engine.cli.topics import topics
@@ -62,16 +69,23 @@ app.command(validate, group=AUTHORS)
 app.command(test, group=AUTHORS)
 app.command(diagram, group=AUTHORS)
 app.command(experiments)
+app.command(schemas)
 app.command(replay, group=AUTHORS)
 app.command(explain, group=AUTHORS)
 app.command(worker, group=OPERATORS)
 app.command(publish, group=OPERATORS)
 app.command(tail, group=OPERATORS)
 app.command(lag, group=OPERATORS)
+app.command(doctor, group=OPERATORS)
 app.command(state)
 app.command(erase, group=OPERATORS)
 app.command(repartition, group=OPERATORS)
+app.command(shadow)
+app.command(diff, group=OPERATORS)
+app.command(failover, group=OPERATORS)
+app.command(sizing, group=OPERATORS)
 app.command(topics)
+app.command(channel)
 app.command(definitions)
 app.command(journeys)
 app.command(deadletters)

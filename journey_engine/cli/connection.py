@@ -37,10 +37,10 @@ def names_of(settings: "Settings", definitions: Definitions) -> "Names":
     Raises:
         DefinitionErrors: what is wrong in topics.yaml.
     """
+    from journey_engine.run import naming
     from journey_engine.run.definitions import load_topics
-    from journey_engine.run.naming import names
 
-    return names(load_topics(definitions.topologies, settings.app_id), settings.topic_prefix)
+    return naming.names_of(load_topics(definitions.topologies, settings.app_id), settings)
 
 
 def load_settings(config: "Path | None" = None, **overrides: object) -> "Settings":
@@ -50,6 +50,7 @@ def load_settings(config: "Path | None" = None, **overrides: object) -> "Setting
         Refused: a setting is wrong.
     """
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from journey_engine.run.settings import load
 
@@ -61,7 +62,7 @@ def load_settings(config: "Path | None" = None, **overrides: object) -> "Setting
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise Refused("\n".join(("settings are wrong:", *faults))) from error
-    except FileNotFoundError as error:
+    except (FileNotFoundError, SettingsError) as error:
         raise Refused(f"settings: {error}") from error
 
 

@@ -90,7 +90,7 @@ def show(
     from journey_engine.run.readable import masked, readable
 
     settings = settings_of(broker)
-    letter = _named(_read(settings, names_of(settings, definitions)), [place])[0]
+    letter = _named(_read(settings, names_of(settings, definitions), whole=place), [place])[0]
     schemas = load_schemas(definitions.schemas)
     shown = (readable if reveal else masked)(letter.record, schemas)
     told = _told(letter) | {"record": shown}
@@ -130,6 +130,8 @@ def replay(
     if sum((bool(places), code is not None, every)) != 1:
         raise Misused("say which: places, or --code, or --all")
     settings = settings_of(broker)
+    if settings.shadow:
+        raise Refused("a shadow's dead letters are not sent again: its inputs are the live app's")
     names = names_of(settings, definitions)
     letters = _read(settings, names)
     wanted = _named(letters, places) if places else letters
@@ -172,14 +174,15 @@ def _report(sent: int, left: dict[str, str], *, dry: bool, json: bool) -> None:
         out.print(f"{count:,} were not: {why}", highlight=False)
 
 
-def _read(settings: "Settings", names: "Names") -> "list[Letter]":
+def _read(settings: "Settings", names: "Names", whole: str | None = None) -> "list[Letter]":
+    """All letters; with its value the one that lies at `whole`."""
     from journey_engine.encode.outgoing import OutKind
     from journey_engine.run.deadletters import read_letters
     from journey_engine.run.topics import require_topics
 
     async def read() -> "list[Letter]":
         await require_topics(settings, [names.outputs[OutKind.DEADLETTER]])
-        return await read_letters(settings, names)
+        return await read_letters(settings, names, lambda letter: letter.place == whole)
 
     return run(read(), settings)
 

@@ -167,7 +167,7 @@ def preview(
     compiled = compile_plan(contents.texts(chosen), schemas, load_zones())
     wanted = names_of(settings, definitions)
     changelog = tail(settings, [wanted.changelog], wanted.partitions)
-    _show(run(census(changelog), settings), compiled)
+    _show(run(census(changelog), settings).living, compiled)
     return 0
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from journey_engine.decide.message import Input
     from journey_engine.decide.verdict import Decision
+    from journey_engine.define.personal import Personal
     from journey_engine.run.definitions import Definitions as Defined
     from journey_engine.run.settings import Settings
     from journey_engine.why.answer import Answer
@@ -55,7 +56,7 @@ TOPIC = Source()
 """What the broker holds."""
 
 
-def explain(
+def explain(  # noqa: PLR0913 - what one may ask
     *,
     customer: str,
     content: str | None = None,
@@ -63,6 +64,7 @@ def explain(
     source: Source = TOPIC,
     broker: Broker = FROM_SETTINGS,
     definitions: Definitions = HERE,
+    reveal: bool = False,
     json: bool = False,
 ) -> int:
     """Tell what happened to one customer and why, in sentences; or why one content was not sent.
@@ -83,8 +85,11 @@ def explain(
         customer: The customer's id, or an anonymous id.
         content: The content, or the id of the action, that is asked about.
         at: By when it should have been sent (ISO 8601), else the log's end.
+        reveal: Show personal values, too: of fields that the schemas mark, and of what is kept of
+            them.
         json: Print one JSON document: an entry for each input, or the answers.
     """
+    from journey_engine.define.personal import NOTHING_PERSONAL, personal
     from journey_engine.run.definitions import load
     from journey_engine.why.answer import answers as answers_of
 
@@ -92,12 +97,13 @@ def explain(
         raise Misused("--at goes with --content: which content should have been sent by then?")
     defined = load(definitions.topologies, definitions.schemas)
     before = _before(source, definitions.schemas, content)
+    hidden = NOTHING_PERSONAL if reveal else personal(defined.plan, defined.schemas)
     if content is None:
-        return _story(_seen(defined, source), customer, defined, json=json)
+        return _story(_seen(defined, source), customer, defined, hidden, json=json)
     asked = _asked(defined, before, content)
     if source.events:
         past = _past(defined, before, source, customer, at)
-        answers = answers_of(past, asked, defined.schemas)
+        answers = answers_of(past, asked, defined.schemas, hidden)
     else:
         answers = _from_records(defined, source.decisions, broker, customer, asked, at)
     if json:
@@ -223,7 +229,7 @@ async def _topic(defined: "Defined", settings: "Settings") -> list[dict[str, Any
     from journey_engine.run.tailing import tail
     from journey_engine.run.topics import require_topics
 
-    name = settings.topic_prefix + defined.topics.outputs[DECISIONS].name
+    name = settings.own_prefix + defined.topics.outputs[DECISIONS].name
     await require_topics(settings, [name])
     records = tail(settings, [name], defined.topics.partitions)
     shown = [readable(record, defined.schemas) async for record in records]
@@ -256,14 +262,16 @@ def _line(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _story(seen: "Iterator[Made]", customer: str, defined: "Defined", *, json: bool) -> int:
+def _story(
+    seen: "Iterator[Made]", customer: str, defined: "Defined", hidden: "Personal", *, json: bool
+) -> int:
     from journey_engine.decide.explain import sentences
     from journey_engine.define.iso import iso_utc
 
     told: list[dict[str, Any]] = []
     for given, now, decision in seen:
         if customer in (given.customer_id, given.anonymous_id):
-            lines = sentences(decision, defined.plan)
+            lines = sentences(decision, defined.plan, hidden)
             told.append({"at": iso_utc(now), "input": _title(given), "sentences": lines})
     if json:
         print_json({"customer": customer, "inputs": told})

@@ -1,25 +1,111 @@
 """`journey-engine journeys`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cyclopts
+from rich.table import Table
 
-from journey_engine.cli.connection import Refused, run, settings_of
-from journey_engine.cli.console import out
+from journey_engine.cli.connection import Refused, names_of, run, settings_of
+from journey_engine.cli.console import out, print_json
 from journey_engine.cli.groups import OPERATORS
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.values import Duration
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
     from journey_engine.run.orders import Make
     from journey_engine.run.settings import Settings
 
 journeys = cyclopts.App(
     name="journeys",
-    help="Pause, resume, stop and close journeys that run.",
+    help="See which journeys run; pause, resume, stop and close them.",
     group=OPERATORS,
     version_flags=[],
 )
+
+
+@journeys.command(name="list")
+def list_(
+    *, broker: Broker = FROM_SETTINGS, definitions: Definitions = HERE, json: bool = False
+) -> int:
+    """Show which journeys run: versions, how they stand, who is in them, whose they are.
+
+    A version that nobody enters any more is marked as kept; one that somebody is in though these
+    definitions do not have it, as gone. The app's changelog is read whole.
+
+    For example:
+
+        journey-engine journeys list
+
+    Args:
+        json: One JSON document: a list with journey, version, kept, status, instances, owner,
+            review_by and overdue.
+    """
+    import datetime as dt
+
+    settings = settings_of(broker)
+    today = dt.datetime.now(dt.UTC).date()
+    rows = _rows(settings, definitions, today)
+    if json:
+        print_json(rows)
+        return 0
+    table = Table("journey", "version", "status", "in it", "owner", "review by")
+    for row in rows:
+        marks = {None: " (gone)", True: " (kept)", False: ""}
+        due = "" if row["review_by"] is None else row["review_by"] + " overdue" * row["overdue"]
+        version = f"{row['version']}{marks[row['kept']]}"
+        count = f"{row['instances']:,}"
+        table.add_row(row["journey"], version, row["status"], count, row["owner"], due)
+    out.print(table)
+    return 0
+
+
+def _rows(settings: "Settings", where: Definitions, today: "dt.date") -> list[dict[str, Any]]:
+    from collections import Counter
+
+    from journey_engine.define.versions import Card, cards
+    from journey_engine.run.census import census
+    from journey_engine.run.tailing import tail
+    from journey_engine.run.topics import require_topics
+
+    names = names_of(settings, where)
+    known = cards(_texts(settings, where))
+    run(require_topics(settings, [names.changelog]), settings)
+    found = run(census(tail(settings, [names.changelog], names.partitions)), settings)
+    living: Counter[tuple[str, int]] = Counter()
+    for (journey, version, _), count in found.living.items():
+        living[journey, version] += count
+    gone = living.keys() - {(card.journey, card.version) for card in known}
+    every: list[Card | tuple[str, int]] = sorted([*known, *gone])
+    return [
+        {
+            "journey": each[0],
+            "version": each[1],
+            "kept": each.kept if isinstance(each, Card) else None,
+            "status": found.status(each[0], names.partitions),
+            "instances": living[each[0], each[1]],
+            "owner": each.owner if isinstance(each, Card) else None,
+            "review_by": each.review_by if isinstance(each, Card) else None,
+            "overdue": isinstance(each, Card) and each.review_by < today.isoformat(),
+        }
+        for each in every
+    ]
+
+
+def _texts(settings: "Settings", where: Definitions) -> "Mapping[str, str]":
+    """The files of what is in force."""
+    from journey_engine.cli.definitions import read_contents
+    from journey_engine.run.definitions import definition_texts
+    from journey_engine.run.settings import Source
+
+    if settings.definitions is Source.FILES:
+        return definition_texts(where.topologies)
+    contents = read_contents(settings, where)
+    if contents.active is None:
+        raise Refused("no definitions are in force: `definitions publish`, then `activate`")
+    return contents.texts(contents.plans[contents.active.hash])
 
 
 @journeys.command

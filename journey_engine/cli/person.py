@@ -13,6 +13,7 @@ from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
     from journey_engine.decide.identity_state import Erased
+    from journey_engine.define.personal import Personal
     from journey_engine.run.naming import Names
     from journey_engine.run.person import Identity
     from journey_engine.run.settings import Settings
@@ -31,6 +32,7 @@ def get(
     /,
     *,
     visitor: bool = False,
+    reveal: bool = False,
     broker: Broker = FROM_SETTINGS,
     definitions: Definitions = HERE,
     json: bool = False,
@@ -47,11 +49,13 @@ def get(
     Args:
         customer: The customer's id.
         visitor: It is a visitor's id, of somebody who is no customer yet.
+        reveal: Show personal values, too: of fields that the schemas mark, and of what is kept of
+            them.
         json: One JSON document.
     """
     from journey_engine.encode.state import StateError
     from journey_engine.run.person import read_state
-    from journey_engine.run.readable import named
+    from journey_engine.run.readable import masked_state, named
 
     settings = settings_of(broker)
     names = names_of(settings, definitions)
@@ -61,12 +65,20 @@ def get(
         raise Refused(str(error)) from error
     if found is None:
         raise Refused(f"nothing is kept of {customer!r} in {names.changelog}")
-    shown = named(found)
+    shown = named(found) if reveal else masked_state(found, _personal(definitions))
     if json:
         print_json(shown)
     else:
         out.print(shown, soft_wrap=True)
     return 0
+
+
+def _personal(where: Definitions) -> "Personal":
+    from journey_engine.define.personal import personal
+    from journey_engine.run.definitions import load_sound
+
+    defined = load_sound(where.topologies, where.schemas)
+    return personal(defined.plan, defined.schemas)
 
 
 def erase(

@@ -7,7 +7,8 @@ from journey_engine.cli.console import amount, out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
-    from journey_engine.run.repartition import App, Moved, Show
+    from journey_engine.run.moving import App, Show
+    from journey_engine.run.repartition import Moved
 
 
 def repartition(
@@ -47,7 +48,7 @@ def repartition(
     """
     from journey_engine.observe import logs
     from journey_engine.run.definitions import load_topics
-    from journey_engine.run.repartition import App
+    from journey_engine.run.moving import App
 
     settings = settings_of(broker)
     logs.configure(json=settings.log_format == "json", level="warning")
@@ -86,14 +87,15 @@ def _tell(moved: "Moved", to: int, *, json: bool) -> None:
 
 
 async def _move(old: "App", new: "App", show: "Show") -> "Moved":
+    from journey_engine.run.moving import MoveError
     from journey_engine.run.producing import FencedError, UnresolvedError
-    from journey_engine.run.repartition import RepartitionError, repartition
+    from journey_engine.run.repartition import repartition
     from journey_engine.run.restoration import RestorationError
     from journey_engine.run.store import StoreError
 
     try:
         return await repartition(old, new, show)
-    except (RepartitionError, RestorationError, StoreError) as error:
+    except (MoveError, RestorationError, StoreError) as error:
         raise Refused(str(error)) from error
     except (FencedError, UnresolvedError, TimeoutError) as error:
         reason = str(error) or "the broker does not answer in time"

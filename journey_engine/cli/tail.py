@@ -1,12 +1,19 @@
 """`journey-engine tail`."""
 
-from typing import TYPE_CHECKING
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from journey_engine.cli.connection import run, settings_of
 from journey_engine.cli.console import fail, out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from journey_engine.decode.record import Record
     from journey_engine.run.settings import Settings
     from journey_engine.schemas import Schemas
 
@@ -18,6 +25,7 @@ def tail(
     broker: Broker = FROM_SETTINGS,
     definitions: Definitions = HERE,
     follow: bool = False,
+    count: Annotated[int, Parameter(validator=Number(gte=1))] | None = None,
     json: bool = False,
 ) -> int:
     """Show a topic's records, decoded, from its beginning.
@@ -26,12 +34,17 @@ def tail(
 
         journey-engine tail commands.email.v1 --broker localhost:9092 --follow
 
+        journey-engine tail commands.email.v1 --follow --count 1
+
     Args:
         topic: The topic's name, without the prefix.
         follow: Wait for more at the end.
+        count: End after so many records.
         json: One JSON document a line.
     """
     from journey_engine.run.definitions import load_schemas, load_topics
+    from journey_engine.run.naming import full_names
+    from journey_engine.run.tailing import tail as tail_topic
 
     settings = settings_of(broker)
     schemas = load_schemas(definitions.schemas)
@@ -39,32 +52,43 @@ def tail(
     if topic not in topics.all:
         fail(f"no topic {topic!r} is declared; there are:\n  " + "\n  ".join(sorted(topics.all)))
         return 1
-    name = settings.topic_prefix + topic
-    run(_show(settings, name, topics.partitions, schemas, follow=follow, json=json), settings)
+    name = full_names(topics, settings)[topic]
+    read = tail_topic(settings, [name], topics.partitions, follow=follow)
+    run(_show(settings, name, read, schemas, count=count, json=json), settings)
     return 0
 
 
 async def _show(
     settings: "Settings",
     topic: str,
-    partitions: int,
+    records: "AsyncGenerator[Record, None]",
     schemas: "Schemas",
     *,
-    follow: bool,
+    count: int | None,
     json: bool,
 ) -> None:
+    from journey_engine.run.learning import Learner
     from journey_engine.run.readable import readable
-    from journey_engine.run.tailing import tail as read
+    from journey_engine.run.registry import RegistryError
     from journey_engine.run.topics import require_topics
 
     await require_topics(settings, [topic])
-    async for record in read(settings, [topic], partitions, follow=follow):
-        shown = readable(record, schemas)
-        if json:
-            print_json(shown)
-            continue
-        place = f"{shown.pop('partition')}@{shown.pop('offset')}"
-        when, key = shown.pop("timestamp"), shown.pop("key")
-        shown.pop("topic")
-        out.print(f"[bold]{place}[/bold] {when} [cyan]{key}[/cyan]", highlight=False)
-        out.print(shown, soft_wrap=True)
+    async with Learner(settings, schemas, patient=False) as learner, aclosing(records):
+        async for record in records:
+            with suppress(RegistryError):  # then it is shown as bytes
+                await learner.learn(record.value, record.headers)
+            _print(readable(record, schemas), json=json)
+            count = None if count is None else count - 1
+            if count == 0:
+                return
+
+
+def _print(shown: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(shown)
+        return
+    place = f"{shown.pop('partition')}@{shown.pop('offset')}"
+    when, key = shown.pop("timestamp"), shown.pop("key")
+    shown.pop("topic")
+    out.print(f"[bold]{place}[/bold] {when} [cyan]{key}[/cyan]", highlight=False)
+    out.print(shown, soft_wrap=True)

@@ -1,5 +1,7 @@
 """`journey-engine topics`."""
 
+import sys
+
 import cyclopts
 
 from journey_engine.cli.connection import run, settings_of
@@ -9,7 +11,7 @@ from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 topics = cyclopts.App(
     name="topics",
-    help="Make and check the topics that `topics.yaml` declares.",
+    help="Make, check and describe the topics that `topics.yaml` declares.",
     group=OPERATORS,
     version_flags=[],
 )
@@ -65,4 +67,43 @@ def check(
     declared = load_topics(definitions.topologies, settings.app_id)
     run(check_topics(settings, declared), settings)
     out.print(f"{len(declared.all)} topics are as declared", highlight=False)
+    return 0
+
+
+@topics.command
+def asyncapi(
+    *,
+    broker: Broker = FROM_SETTINGS,
+    definitions: Definitions = HERE,
+    json: bool = False,
+) -> int:
+    """Print the AsyncAPI 3 document of the topics: channels, messages, schemas, examples.
+
+    It is for people and generators of other teams, and talks to no broker.
+
+    For example:
+
+        journey-engine topics asyncapi > asyncapi.yaml
+
+    Args:
+        json: JSON in place of YAML.
+    """
+    from importlib.metadata import version
+
+    from journey_engine.contract.asyncapi import asyncapi_document, asyncapi_text
+    from journey_engine.run.company import golden_messages, load_company
+
+    settings = settings_of(broker)
+    company = load_company(definitions.topologies, definitions.schemas, settings.app_id)
+    document = asyncapi_document(
+        company,
+        golden_messages(company),
+        prefix=settings.topic_prefix,
+        group=settings.group,
+        version=version("journey-engine"),
+    )
+    if json:
+        print_json(document)
+    else:
+        sys.stdout.write(asyncapi_text(document))
     return 0

@@ -43,8 +43,21 @@ def _duration(text: str) -> int:
         raise ValueError(f"`{text}`: {wrong.message()}") from None
 
 
-Time = Annotated[int | None, Parameter(converter=_written(_time), metavar="TIME")]
+def _amount(text: str) -> int:
+    digits, factor = (text[:-1], _FACTORS[text[-1:]]) if text[-1:] in _FACTORS else (text, 1)
+    if not digits.isdigit() or int(digits) == 0:
+        raise ValueError(f"`{text}` is no amount: write such as 500000, 500k or 10M")
+    return int(digits) * factor
+
+
+_FACTORS = {"k": 1_000, "M": 1_000_000}
+Amount = Annotated[int, Parameter(converter=_written(_amount), metavar="AMOUNT")]
+"""A whole number from 1, also as 500k or 10M."""
+_TIME = Parameter(converter=_written(_time), metavar="TIME")
+Instant = Annotated[int, _TIME]
 """A time (ISO 8601 with an offset), in milliseconds since the epoch."""
+Time = Annotated[int | None, _TIME]
+"""The same, where it may be left out."""
 Day = Annotated[dt.date | None, Parameter(converter=_written(_day), metavar="DAY")]
 """A day, as 2027-03-01."""
 Duration = Annotated[int | None, Parameter(converter=_written(_duration), metavar="DURATION")]

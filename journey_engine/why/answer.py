@@ -12,6 +12,7 @@ from journey_engine.decide.decision import Step
 from journey_engine.decide.due import next_due
 from journey_engine.decide.explain import meaning, operands, shown, time_of
 from journey_engine.decide.state import CustomerState
+from journey_engine.define.personal import NOTHING_PERSONAL, Personal
 from journey_engine.define.plan import JourneyPlan
 from journey_engine.errors import CandidateOutcome, EntryOutcome
 from journey_engine.schemas import Schemas
@@ -68,18 +69,25 @@ class Answer(msgspec.Struct, frozen=True):
     """Single changes with which it would have been sent, the smallest first."""
 
 
-def answers(world: World, asked: Sequence[Wanted], schemas: Schemas) -> list[Answer]:
-    """The last decision on the actions by then; for each journey, where there was none."""
+def answers(
+    world: World,
+    asked: Sequence[Wanted],
+    schemas: Schemas,
+    hidden: Personal = NOTHING_PERSONAL,
+) -> list[Answer]:
+    """The last decision on the actions by then; for each journey, where there was none. What is
+    hidden is told to have been read, not what it was.
+    """
     made = decided(world)
     last = _last(list(told(made, asked)))
     if last is not None:
-        answer = _of_decision(world, last)
+        answer = _of_decision(world, last, hidden)
         if answer.outcome == CandidateOutcome.SENT:
             return [answer]
-        changes = Changes(world, made, asked, last, schemas).confirmed()
+        changes = Changes(world, made, asked, last, schemas, hidden).confirmed()
         return [_with(answer, [change.sentence for change in changes])]
-    found = [_of_nothing(world, made, each) for each in asked]
-    changes = Changes(world, made, asked, None, schemas).confirmed()
+    found = [_of_nothing(world, made, each, hidden) for each in asked]
+    changes = Changes(world, made, asked, None, schemas, hidden).confirmed()
     return [_with(answer, [change.sentence for change in changes]) for answer in found]
 
 
@@ -98,7 +106,7 @@ def _last(decisions: list[Told]) -> Told | None:
     return next((one for one in reversed(decisions) if one.send.outcome not in AFTERWARDS), None)
 
 
-def _of_decision(world: World, last: Told) -> Answer:
+def _of_decision(world: World, last: Told, hidden: Personal) -> Answer:
     send = last.send
     word = send.cause.value if send.cause is not None else send.outcome.value
     steps = [s for s in last.made.decision.trace if (s.journey, s.key) == (send.journey, send.key)]
@@ -117,16 +125,16 @@ def _of_decision(world: World, last: Told) -> Answer:
         decided_at=time_of(send.decided_at),
         trace=send.trace,
         inputs={
-            **_read(steps),
+            **_read(steps, hidden),
             **_known(last.made.decision.state, journey.purpose, send.channels_tried),
         },
     )
 
 
-def _read(steps: Sequence[Step]) -> dict[str, str]:
+def _read(steps: Sequence[Step], hidden: Personal) -> dict[str, str]:
     found: dict[str, str] = {}
     for step in steps:
-        found |= operands(step)
+        found |= operands(step, hidden)
     return found
 
 
@@ -142,8 +150,8 @@ def _known(state: CustomerState, purpose: str, channels: Sequence[str]) -> dict[
     }
 
 
-def _of_nothing(world: World, made: Sequence[Made], one: Wanted) -> Answer:
-    why, inputs = _standing(made, one.journey)
+def _of_nothing(world: World, made: Sequence[Made], one: Wanted, hidden: Personal) -> Answer:
+    why, inputs = _standing(made, one.journey, hidden)
     return Answer(
         action=one.action.id,
         journey=one.journey.name,
@@ -163,7 +171,9 @@ def _version(made: Sequence[Made], journey: JourneyPlan) -> int:
     return next((one.version for one in live if one.journey == journey.name), journey.version)
 
 
-def _standing(made: Sequence[Made], journey: JourneyPlan) -> tuple[str, dict[str, str]]:
+def _standing(
+    made: Sequence[Made], journey: JourneyPlan, hidden: Personal
+) -> tuple[str, dict[str, str]]:
     """Where the customer stands in the journey, and what was read there last."""
     steps = [s for each in made for s in each.decision.trace if s.journey == journey.name]
     state = made[-1].decision.state if made else CustomerState()
@@ -173,7 +183,7 @@ def _standing(made: Sequence[Made], journey: JourneyPlan) -> tuple[str, dict[str
         due = next_due(msgspec.structs.replace(state, instances=[one], pending=[]))
         until = "" if due is None else f"; its next timer is due {time_of(due)}"
         why = f"it stands in stage {one.stage} since {time_of(one.stage_entered_at)}{until}"
-        return why, _read([step for step in steps if step.what != "entry"][-1:])
+        return why, _read([s for s in steps if s.what != "entry"][-1:], hidden)
     ended = next((why for why in _ends(made, journey.name)), None)
     if ended is not None:
         return ended, {}
@@ -181,7 +191,7 @@ def _standing(made: Sequence[Made], journey: JourneyPlan) -> tuple[str, dict[str
     if refused:
         entry = refused[-1]
         why = f"the entry '{entry.clause}' was refused: {entry.outcome}, {meaning(entry.outcome)}"
-        return why, _read([entry])
+        return why, _read([entry], hidden)
     return "nothing happened by which the customer enters the journey", {}
 
 

@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from journey_engine.decide.event import Event, Origin
-from journey_engine.decide.explain import shown, time_of
+from journey_engine.decide.event import Event, Origin, changed
+from journey_engine.decide.explain import HIDDEN, shown, time_of
 from journey_engine.decide.state import CustomerState, Written
 from journey_engine.define.expression import Value
+from journey_engine.define.personal import Personal
 from journey_engine.define.plan import JourneyPlan, Plan
 from journey_engine.define.solutions import solutions
 from journey_engine.schemas import Schemas
@@ -57,12 +58,14 @@ class Changes:
         asked: Sequence[Wanted],
         refused: Told | None,
         schemas: Schemas,
+        hidden: Personal,
     ) -> None:
         self._world = world
         self._made = made
         self._asked = asked
         self._refused = refused
         self._schemas = schemas
+        self._hidden = hidden
 
     def confirmed(self) -> list[Change]:
         """Those after which it is sent once more often, of each kind the first."""
@@ -141,10 +144,9 @@ class Changes:
                 if old != value:
                     tried.append((name, value))
                     fields = {**event.fields, name: value}
-                    other = msgspec.structs.replace(event, fields=fields)
-                    told = (
-                        f"with {name} = {shown(value)} instead of {shown(old)} in {_title(event)}"
-                    )
+                    other = changed(event, fields=fields)
+                    was = HIDDEN if self._hidden.hides("event", name) else shown(old)
+                    told = f"with {name} = {shown(value)} instead of {was} in {_title(event)}"
                     yield self._with("field", told, place, [each._replace(given=other)], 1)
 
     def _sooner(self) -> Iterator[Change]:
@@ -152,7 +154,7 @@ class Changes:
         for place, _, event in self._events()[:_NEAR_MAX]:
             for hours in _HOURS:
                 at = event.occurred_at - hours * _HOUR
-                earlier = msgspec.structs.replace(event, occurred_at=at, recorded_at=at)
+                earlier = changed(event, occurred_at=at, recorded_at=at)
                 before = sum(1 for other in self._world.taken[:place] if other.now <= at)
                 taken = [*self._world.taken[:place], *self._world.taken[place + 1 :]]
                 taken.insert(before, Taken(earlier, at))

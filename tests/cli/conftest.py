@@ -36,6 +36,11 @@ def commands(of: cyclopts.App, before: str = "") -> Iterator[tuple[str, cyclopts
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Engine:
+    """As `called`."""
+    return called(monkeypatch, capsys)
+
+
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Engine:
     """Run one command in the project's folder, its settings those of nobody's environment."""
     monkeypatch.chdir(ROOT)
     for name in os.environ:  # noqa: TID251 - a developer's settings must not reach the tests

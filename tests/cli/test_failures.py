@@ -32,6 +32,19 @@ BY_COMMAND = {
     "erase": ("c-17", *BROKEN, *NOBODY),
     "definitions publish": (*BROKEN, *NOBODY),
     "definitions list": (*NO_SCHEMAS, *NOBODY),
+    "channel check-publisher": BROKEN,
+    "channel check-sender": ("email", *BROKEN),
+    "channel golden": (*BROKEN, "--out", "{folder}/golden"),
+    "diff": ("next", *BROKEN, *NOBODY),
+    "doctor": (*BROKEN, *NOBODY),
+    "failover": ("--syncs=s", "--copied-until=2026-03-01T00:00:00Z", *BROKEN, *NOBODY),
+    "journeys list": (*BROKEN, *NOBODY),
+    "schemas check": (*BROKEN, *NO_SCHEMAS),
+    "schemas register": (*BROKEN, *NO_SCHEMAS, "--registry=http://127.0.0.1:1"),
+    "shadow drop": ("next", *BROKEN, *NOBODY),
+    "shadow start": ("next", *BROKEN, *NOBODY),
+    "sizing": ("--customers=1M", "--events-per-second=100", *BROKEN),
+    "topics asyncapi": (*BROKEN, *NOBODY),
 }
 """Each command with `--json`, on definitions that are wrong."""
 KEYS = {"file", "line", "column", "code", "message", "hint", "path", "warning"}
@@ -115,3 +128,16 @@ def test_an_order_about_no_journey_is_refused(engine: Engine, order: str) -> Non
     said = engine("journeys", order, "cart-rescu", *NOBODY)
     assert said.code == 1
     assert "did you mean `cart-rescue`?" in said.err
+
+
+def test_failover_refuses_a_shadow_and_a_time_that_has_not_come(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("failover", "--syncs=s", *NOBODY, "--json", "--copied-until")
+    said = engine(*words, "2999-01-01T00:00:00Z")
+    (error,) = json.loads(said.out)["errors"]
+    assert (said.code, "in the future" in error["message"]) == (1, True)
+    monkeypatch.setenv("JOURNEY_SHADOW", "summer")
+    said = engine(*words, "2026-03-01T00:00:00Z")
+    (error,) = json.loads(said.out)["errors"]
+    assert (said.code, "JOURNEY_SHADOW" in error["message"]) == (1, True)

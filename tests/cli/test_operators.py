@@ -159,3 +159,61 @@ def test_topics_that_are_not_on_the_broker_are_said_at_once(
         said = engine(*command, *absent)
         assert said.code == 1
         assert "not on the broker: absent." in said.err
+
+
+@pytest.mark.embedded
+def test_the_doctor_says_what_mends_it_and_ends_with_1_until_it_is_mended(
+    engine: Engine, at: tuple[str, ...]
+) -> None:
+    said = engine("doctor", *at)
+    assert said.code == 1
+    assert "24 of 24 topics are missing" in said.out
+    assert "→ journey-engine topics create" in said.out
+    assert "1 errors" in said.err
+    assert engine("topics", "create", *at).code == 0
+    mended = engine("doctor", *at, "--json")
+    assert mended.code == 0
+    told = json.loads(mended.out)
+    assert told["ok"]
+    assert {each["severity"] for each in told["findings"]} == {"ok", "warning"}
+    assert [each["fix"] for each in told["findings"] if each["check"] == "workers"] == [
+        "journey-engine worker"
+    ]
+
+
+def test_the_doctor_knows_definitions_that_cannot_be_run(engine: Engine, tmp_path: Path) -> None:
+    topologies = tmp_path / "topologies"
+    topologies.mkdir()
+    (topologies / "topics.yaml").write_text(Path("topologies/topics.yaml").read_text())
+    nowhere = f"127.0.0.1:{free_port()}"
+    said = engine("doctor", "--topologies", topologies, "--broker", nowhere, "--json")
+    assert said.code == 1
+    errors = [each for each in json.loads(said.out)["findings"] if each["severity"] == "error"]
+    assert [each["check"] for each in errors] == ["definitions", "broker"]
+    assert "journey-engine validate" in errors[0]["fix"]
+    assert nowhere in errors[1]["what"]
+
+
+@pytest.mark.embedded
+def test_the_journeys_are_listed_with_whose_they_are(engine: Engine, at: tuple[str, ...]) -> None:
+    said = engine("journeys", "list", *at)
+    assert said.code == 1
+    assert "customers-changelog" in said.err
+    assert engine("topics", "create", *at).code == 0
+    (cart,) = [
+        each
+        for each in json.loads(engine("journeys", "list", *at, "--json").out)
+        if each["journey"] == "cart-rescue"
+    ]
+    document = Path("topologies/journeys/cart-rescue.yaml").read_text()
+    assert f"owner: {cart['owner']}\n" in document
+    assert f"review_by: {cart['review_by']}\n" in document
+    told = {name: cart[name] for name in ("version", "kept", "status", "instances", "overdue")}
+    assert told == {
+        "version": 1,
+        "kept": False,
+        "status": "open",
+        "instances": 0,
+        "overdue": cart["review_by"] < time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+    assert "cart-rescue" in engine("journeys", "list", *at).out

@@ -10,6 +10,7 @@ from journey_engine.decide.event import Event
 from journey_engine.decide.explain import sentences
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.compiler import compile_plan
+from journey_engine.define.personal import personal
 from journey_engine.schemas import Schemas
 from journey_engine.testing.parse import parse_cases
 from journey_engine.testing.runner import Run
@@ -107,7 +108,7 @@ def test_a_world_that_is_not_changed_is_as_it_was(schemas: Schemas) -> None:
         return [(each.state, sentences(each, life.plan)) for each in decisions]
 
     assert told([each.decision for each in made]) == told(life.run.decisions)
-    assert [each.given for each in made] == life.run.inputs
+    assert [repr(each.given) for each in made] == list(map(repr, life.run.inputs))
 
 
 def test_what_was_sent_needs_no_change(schemas: Schemas) -> None:
@@ -287,3 +288,23 @@ def test_what_only_a_kept_version_sends_may_be_asked(schemas: Schemas) -> None:
     told = recorded([record], "anna", wanted(plan, "cart-letter"), None)
     assert told is not None
     assert (told.version, told.plan) == (6, REFUSED.definition_hash)
+
+
+def test_what_is_personal_was_read_and_is_not_told(schemas: Schemas) -> None:
+    rule = "traits: {name: {from: [AccountOpened.first_name]}, "
+    named = ("topologies/customer.yaml", "traits: {", rule)
+    asks = sends(SEND, f"""when: "customer.name == 'Bea'", {SEND}""")
+    opened = '{at: "2026-03-01T10:00Z", AccountOpened: {first_name: Ana}}'
+    life = Life(schemas, [opened, CART, "{after: 5h}"], named, asks)
+    hidden = personal(life.plan, schemas)
+    asked = wanted(life.plan, "cart-reminder")
+    (open_,) = answers(life.world(), asked, schemas)
+    assert open_.inputs["customer.name"] == "'Ana'"
+    (masked,) = answers(life.world(), asked, schemas, hidden)
+    assert masked.inputs["customer.name"] == "(personal)"
+    assert (masked.outcome, masked.rule) == ("GUARD_FALSE", "C1")
+    assert "with the trait name = 'Bea'" in masked.instead
+    assert "Ana" not in str(masked)
+    told = "".join(line for d in life.run.decisions for line in sentences(d, life.plan, hidden))
+    assert "customer.name = (personal)" in told
+    assert "Ana" not in told
