@@ -8,6 +8,7 @@ import msgspec
 from journey_engine.client.errors import CommandError
 from journey_engine.decode.record import Headers
 from journey_engine.decode.whole import read_whole
+from journey_engine.encode.command import LINK_HEADER
 from journey_engine.errors import RecordError
 from journey_engine.schemas import Schemas
 
@@ -74,6 +75,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     experiment: Experiment | None
     causation: Causation
     decision_id: str
+    traceparent: str | None = None
+    """The trace of the event that it follows from (W3C)."""
+    linked: bool = False
+    """Whether a timer decided it: its trace is to be linked then, not carried on."""
 
 
 def read_command(value: bytes | None, headers: Headers, schemas: Schemas) -> Command:
@@ -88,8 +93,16 @@ def read_command(value: bytes | None, headers: Headers, schemas: Schemas) -> Com
         name, fields = read_whole(value, schemas, headers)
         if name != "Command":
             raise CommandError(f"a {name} lies among the commands")
-        return msgspec.convert(fields, Command)
+        return msgspec.convert({**fields, **_trace(headers)}, Command)
     except RecordError as error:
         raise CommandError(f"{error}; is the folder of schemas the workers' own?") from error
     except msgspec.ValidationError as error:
         raise CommandError(f"not a command of this version: {error}") from error
+
+
+def _trace(headers: Headers) -> dict[str, object]:
+    for name, linked in (("traceparent", False), (LINK_HEADER, True)):
+        for header, value in headers:
+            if header == name and value:
+                return {"traceparent": value.decode(errors="replace"), "linked": linked}
+    return {}

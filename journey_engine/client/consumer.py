@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
@@ -17,8 +18,10 @@ from journey_engine.client.agenda import METADATA_MAX, Agenda, Position
 from journey_engine.client.command import read_command
 from journey_engine.client.handling import Handler, Handling
 from journey_engine.run.definitions import load_schemas
+from journey_engine.run.learning import Learner
 from journey_engine.run.settings import Settings, load
 from journey_engine.run.topics import require_topics
+from journey_engine.run.tracing import traces_of
 
 COMMIT_EVERY_S = 1.0
 REVOKE_WITHIN_S = 10.0
@@ -55,7 +58,7 @@ class CommandConsumer:
         settings: Settings | None = None,
     ) -> None:
         self._settings = settings or load(brokers=brokers)
-        self._topic = f"{self._settings.topic_prefix}commands.{channel}.v1"
+        self._topic = f"{self._settings.own_prefix}commands.{channel}.v1"
         self._group = group
         self._schemas = load_schemas(self._settings.schemas)
         self._at_once = at_once
@@ -94,7 +97,7 @@ class CommandConsumer:
         """
         try:
             await require_topics(self._settings, [self._topic])
-            await self._run(Handling(handle, self._at_once))
+            await self._run(Handling(handle, self._at_once, traces_of(self._settings)))
         finally:
             self._began.set()
 
@@ -111,7 +114,8 @@ class CommandConsumer:
         try:
             await consumer.start()
             consumer.subscribe([self._topic], listener=_Rebalance(self, consumer, handling))
-            await self._take(consumer, handling)
+            async with Learner(self._settings, self._schemas, patient=True) as learner:
+                await self._take(consumer, handling, learner)
         finally:
             try:
                 await self.release(consumer, handling, list(self._agendas), within_s=None)
@@ -121,15 +125,19 @@ class CommandConsumer:
                 self._agendas, self._committed, self._trouble = {}, {}, None
                 self._committing = asyncio.Lock()  # the next run may have another loop
 
-    async def _take(self, consumer: AIOKafkaConsumer, handling: Handling) -> None:
+    async def _take(self, consumer: AIOKafkaConsumer, handling: Handling, learner: Learner) -> None:
         loop = asyncio.get_running_loop()
         commit_at = loop.time() + COMMIT_EVERY_S
         while not self._stopped.is_set():
             polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
             if self._trouble is not None:
                 raise self._trouble
+            held = {place: self._agendas.get(place) for place in polled}
+            for record in chain.from_iterable(polled.values()):
+                await learner.learn(record.value, record.headers)
             for place, records in polled.items():
-                self._add(consumer, place, records)
+                if self._agendas.get(place) is held[place]:  # else they come again
+                    self._add(consumer, place, records)
                 self._hold_back(consumer, place)
             now = datetime.now(UTC)
             for agenda in self._agendas.values():

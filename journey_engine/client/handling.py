@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from journey_engine.client.agenda import Agenda, Due
 from journey_engine.client.command import Command
+
+if TYPE_CHECKING:
+    from journey_engine.observe.traces import Traces
 
 Handler = Callable[[Command], Awaitable[None]]
 
@@ -17,8 +21,9 @@ class Handling:
     command of that customer must not overtake the one that failed.
     """
 
-    def __init__(self, handle: Handler, at_once: int) -> None:
+    def __init__(self, handle: Handler, at_once: int, traces: "Traces | None" = None) -> None:
         self._handle = handle
+        self._traces = traces
         self._slots = asyncio.Semaphore(at_once)
         self._running: dict[asyncio.Task[None], Agenda] = {}
         self._last: dict[bytes | None, asyncio.Task[None]] = {}
@@ -39,11 +44,19 @@ class Handling:
             if self._failed or not agenda.take(due, datetime.now(UTC)):
                 return
             try:
-                await self._handle(due.command)
+                await self._carry_out(due.command)
             except BaseException:
                 self._failed = True
                 raise
         agenda.done(due.offset)
+
+    async def _carry_out(self, command: Command) -> None:
+        if self._traces is None:
+            await self._handle(command)
+            return
+        cause, linked = command.traceparent, command.linked
+        with self._traces.handling(command.action, command.send_id, cause, linked=linked):
+            await self._handle(command)
 
     def clear_up(self) -> None:
         """Forget what is handled; raise what a handler raised."""

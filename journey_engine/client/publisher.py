@@ -9,13 +9,19 @@ from uuid import uuid4
 from journey_engine.client.command import Command
 from journey_engine.client.errors import ClientError, EventError
 from journey_engine.decode.decode import VALUE_BYTES_MAX
+from journey_engine.decode.frame import BODY_OF_SINGLE_OBJECT, id_frame
 from journey_engine.decode.log import Place, encode_event, read_event
 from journey_engine.decode.partition import partition_of
 from journey_engine.errors import DefinitionErrors
 from journey_engine.run.definitions import load_schemas
 from journey_engine.run.producers import start_plain
+from journey_engine.run.registry import Registry
 from journey_engine.run.settings import Settings, load
+from journey_engine.run.subjects import subject_of
 from journey_engine.run.topics import require_topics
+from journey_engine.run.tracing import traces_of
+from journey_engine.run.writing_ids import id_of
+from journey_engine.schemas import EVENT_NAMESPACE
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
@@ -65,6 +71,10 @@ class EventPublisher:
         self._topic = f"{self._settings.topic_prefix}interactions.{channel}.v1"
         self._producer: AIOKafkaProducer | None = None
         self._partitions = 0
+        self._registry: Registry | None = None
+        self._frames: dict[str, bytes] = {}
+        """By type what its events begin with, once the registry has told."""
+        self._traces = traces_of(self._settings)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -90,11 +100,16 @@ class EventPublisher:
             idempotent=self._settings.idempotent_producer,
             linger_ms=_LINGER_MS,
         )
+        if self._settings.registry_write_ids:
+            self._registry = Registry(self._settings)
         self._partitions = len(await self._producer.partitions_for(self._topic))
 
     async def stop(self) -> None:
         """Wait for what is under way, and disconnect."""
         producer, self._producer = self._producer, None
+        registry, self._registry = self._registry, None
+        if registry is not None:
+            await registry.close()
         if producer is not None:
             await producer.stop()
 
@@ -114,10 +129,12 @@ class EventPublisher:
 
         Without `event_id` it gets a new one: give one of your own, such as a row's id, where you
         may publish the same event again, and it counts once. Without `occurred_at` (with an offset
-        from UTC) it is now.
+        from UTC) it is now. `traceparent` is carried to the commands that follow; without it, and
+        with the setting `traces`, there is a span below the current one.
 
         Raises:
             EventError: the schema knows no such type or field, or a value does not fit it.
+            RegistryError: with `registry_write_ids`, the registry has no id of it, or no answer.
             KafkaError: the broker did not take it; it may be published again with the same id.
         """
         if not (anonymous_id if customer_id is None else customer_id):
@@ -135,8 +152,11 @@ class EventPublisher:
             "channel": self._channel,
             "source": self._source,
         }
-        headers = [("traceparent", traceparent.encode())] if traceparent else []
-        return await self._send(self._encoded(line), headers)
+        encoded = await self._named(type_, self._encoded(line))
+        if self._traces is None or traceparent:
+            return await self._send(encoded, traceparent)
+        with self._traces.publishing(type_, self._topic) as current:
+            return await self._send(encoded, current)
 
     async def answer(self, command: Command, type_: str, /, **fields: Any) -> Receipt:  # noqa: ANN401
         """Publish what became of a command, such as `MessageDelivered`; as `publish`.
@@ -152,6 +172,17 @@ class EventPublisher:
             **fields,
         )
 
+    async def _named(self, type_: str, event: _Encoded) -> _Encoded:
+        """The event with its schema named as the settings want it."""
+        if self._registry is None:
+            return event
+        frame = self._frames.get(type_)
+        if frame is None:
+            subject = subject_of(self._topic, f"{EVENT_NAMESPACE}.{type_}")
+            text = self._schemas.texts[self._schemas.events[type_].fingerprint]
+            frame = self._frames[type_] = id_frame(await id_of(self._registry, subject, text))
+        return event._replace(value=frame + event.value[BODY_OF_SINGLE_OBJECT:])
+
     def _encoded(self, line: Mapping[str, object]) -> _Encoded:
         try:
             event = read_event(line, self._schemas, _WRITTEN_HERE)
@@ -164,10 +195,11 @@ class EventPublisher:
         key = event.fields["anonymous_id"] if who is None else who
         return _Encoded(event.fields["event_id"], key.encode(), value)
 
-    async def _send(self, event: _Encoded, headers: list[tuple[str, bytes]]) -> Receipt:
+    async def _send(self, event: _Encoded, traceparent: str | None) -> Receipt:
         if self._producer is None:
             raise ClientError("the publisher is not connected: use it as `async with`")
         partition = partition_of(event.key, self._partitions)
+        headers = [("traceparent", traceparent.encode())] if traceparent else []
         lies = await self._producer.send_and_wait(
             self._topic, event.value, event.key, partition, headers=headers
         )

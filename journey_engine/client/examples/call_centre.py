@@ -15,7 +15,8 @@ class CallCentre:
     def __init__(self, events: EventPublisher) -> None:
         self._events = events
         self._calls: dict[str, asyncio.Future[Command]] = {}
-        self.answers = CommandConsumer("callcenter", group=f"call-centre-{socket.gethostname()}")
+        group = f"sender-callcenter-{socket.gethostname()}"
+        self.answers = CommandConsumer("callcenter", group=group)
 
     async def take(self, command: Command) -> None:
         """What the consumer hands out."""

@@ -15,7 +15,7 @@ async def main() -> None:
             print(f"{command.customer_id}: {command.content} {command.data}", flush=True)
             await events.answer(command, "MessageDelivered")
 
-        await CommandConsumer("email", group="mailer", at_once=20).run(send)
+        await CommandConsumer("email", group="sender-email", at_once=20).run(send)
 
 
 if __name__ == "__main__":

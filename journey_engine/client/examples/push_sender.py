@@ -18,7 +18,7 @@ def main(gone: set[str]) -> None:
                 print(f"{command.customer_id}: {command.content}", flush=True)
                 events.answer(command, "MessageDelivered")
 
-        BlockingCommandConsumer("push", group="pusher", at_once=20).run(send)
+        BlockingCommandConsumer("push", group="sender-push", at_once=20).run(send)
 
 
 if __name__ == "__main__":
