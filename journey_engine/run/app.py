@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import faust
 import structlog
-from faust.auth import Credentials, SASLCredentials, SSLCredentials
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
@@ -216,6 +216,10 @@ def _end_within(seconds: float) -> None:
 def _credentials(settings: Settings) -> Credentials | None:
     """What lets Faust's consumer in, in Faust's terms; None for a broker that asks nothing."""
     security = settings.security()
+    if security.sasl_oauth_token_provider is not None:
+        return OAuthCredentials(
+            oauth_cb=security.sasl_oauth_token_provider, ssl_context=security.ssl_context
+        )
     if security.security_protocol.startswith("SASL"):
         return SASLCredentials(
             username=security.sasl_plain_username,

@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, ClassVar, Self
@@ -175,8 +176,12 @@ class KafkaBroker(_Process):
     """Apache Kafka, one KRaft node, its data and log under `data`."""
 
     name = "Kafka"
-    start_timeout_s = 60.0
+    start_timeout_s = 180.0
     stop_timeout_s = 20.0
+    java_options: Sequence[str] = ()
+    """For its virtual machine, beside those that all have."""
+    format_options: Sequence[str] = ()
+    """For the tool that makes its storage, such as the first users."""
 
     def __init__(
         self, data: Path, port: int | None = None, fronts: Mapping[int, int] | None = None
@@ -206,12 +211,13 @@ class KafkaBroker(_Process):
         if not (self.data / "logs" / "meta.properties").exists():
             self._format(java, config)
         heap = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        return _spawn([*java[:1], *heap, *java[1:], "kafka.Kafka", str(config)], self.log, {})
+        options = [*heap, *self.java_options]
+        return _spawn([*java[:1], *options, *java[1:], "kafka.Kafka", str(config)], self.log, {})
 
     def _format(self, java: list[str], config: Path) -> None:
-        cluster = "am91cm5leS1lbmdpbmUtMQ"
+        cluster = urlsafe_b64encode(b"j" + os.urandom(15)).decode()[:22]  # no option's hyphen first
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
-        _run_tool([*java, *tool], "formatting Kafka's storage", cwd=self.data)
+        _run_tool([*java, *tool, *self.format_options], "formatting Kafka's storage", cwd=self.data)
 
     def _write_config(self) -> Path:
         template = (KAFKA_HOME / "server.properties").read_text(encoding="utf-8")
@@ -237,7 +243,7 @@ class KafkaBroker(_Process):
 
 def _listeners(ports: Mapping[int, int], *, advertised: bool = False) -> str:
     """The first is the broker's own, the others are named FRONT1 and so on."""
-    names = ["PLAINTEXT", *(f"FRONT{number}" for number in range(1, len(ports)))]
+    names = ["CLIENTS", *(f"FRONT{number}" for number in range(1, len(ports)))]
     told = ports.values() if advertised else ports.keys()
     return ",".join(f"{n}://127.0.0.1:{p}" for n, p in zip(names, told, strict=True))
 
@@ -307,7 +313,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def kafka_up(data: Path, port: int = 9092) -> str:
+def kafka_up(data: Path, port: int) -> str:
     """Start a Kafka that outlives this process; its address. One that runs already is kept.
 
     Raises:
@@ -344,11 +350,11 @@ def kafka_down(data: Path) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m journey_engine.run.brokers up|down FOLDER`: the exit code."""
+    """`python -m journey_engine.run.brokers up FOLDER PORT`, or `down FOLDER`: the exit code."""
     match arguments:
-        case ["up", folder]:
+        case ["up", folder, port]:
             try:
-                sys.stdout.write(f"Kafka runs at {kafka_up(Path(folder))}\n")
+                sys.stdout.write(f"Kafka runs at {kafka_up(Path(folder), int(port))}\n")
             except BrokerError as error:
                 sys.stderr.write(f"error: {error}\n")
                 return 1
@@ -357,7 +363,7 @@ def main(arguments: list[str]) -> int:
             stopped = kafka_down(Path(folder))
             sys.stdout.write("Kafka stopped\n" if stopped else "no Kafka ran\n")
             return 0
-    sys.stderr.write(f"usage: python -m {__spec__.name} up|down FOLDER\n")
+    sys.stderr.write(f"usage: python -m {__spec__.name} up FOLDER PORT | down FOLDER\n")
     return 2
 
 

@@ -6,6 +6,7 @@ held back to what has been read. Both are told the wall time; `wall_ms` is where
 
 import time
 from abc import ABC, abstractmethod
+from typing import Final
 
 from journey_engine.decide.event import Event
 from journey_engine.decide.message import Message
@@ -13,8 +14,8 @@ from journey_engine.decode.decode import Mark
 from journey_engine.decode.record import Fetched
 from journey_engine.run.merge import NEVER, Content, Item, Merge
 
-MERGE_IDLE_MS = 100
-SECOND_MS = 1_000
+MERGE_IDLE_MS: Final = 100
+SECOND_MS: Final = 1_000
 
 
 def wall_ms() -> int:
@@ -60,6 +61,12 @@ class Clock(ABC):
     @abstractmethod
     def fired_at(self, now: int) -> int:
         """When timers fired whose decision has this `now`, for their lateness."""
+
+    @abstractmethod
+    def durable_at(self, wall_now: int) -> int | None:
+        """When what was decided became durable, for how long its records waited; None where the
+        time of records does not tell.
+        """
 
     @abstractmethod
     def noted(self, now: int, item: Item) -> int | None:
@@ -127,6 +134,10 @@ class StreamClock(Clock):
     def fired_at(self, now: int) -> int:
         """In the log's own time."""
         return now
+
+    def durable_at(self, wall_now: int) -> None:
+        """A log's records are as old as the log."""
+        del wall_now
 
     def noted(self, now: int, item: Item) -> int | None:
         """Noted only where it is not the item's own merge time."""
@@ -224,6 +235,10 @@ class WallClock(Clock):
     def fired_at(self, now: int) -> int:
         """Wall time: behind a backlog the clock is held back, and hides how late they are."""
         return max(now, self._seen_wall)
+
+    def durable_at(self, wall_now: int) -> int:
+        """Wall time."""
+        return wall_now
 
     def noted(self, now: int, item: Item) -> int | None:
         """Always noted: the log does not say when it was read."""

@@ -9,23 +9,27 @@ from journey_engine.encode.message import MessageError, decode_message, is_messa
 from journey_engine.errors import DeadLetterCode
 from journey_engine.run.merge import Content
 from journey_engine.run.outbox import unforwarded
+from journey_engine.run.wiring import Ids
 
 
-def read_input(record: Fetched, reader: Reader) -> Content:
-    """A record of an input topic."""
+def read_input(record: Fetched, reader: Reader, registry: Ids | None) -> Content:
+    """A record of an input topic; the registry is asked for a schema that it lacks."""
     content = decode(record, reader)
-    if isinstance(content, NeedSchema):
+    if not isinstance(content, NeedSchema):
+        return content
+    if registry is None:
         message = f"schema id {content.id}: no Schema Registry is configured"
         return Rejected(DeadLetterCode.SCHEMA_UNKNOWN, message)
+    registry.want(content.id)
     return content
 
 
-def read_inbox(record: Fetched, reader: Reader) -> tuple[Content, Fetched]:
+def read_inbox(record: Fetched, reader: Reader, registry: Ids | None) -> tuple[Content, Fetched]:
     """A record of the inbox, and the record as it lay before it was forwarded."""
     if is_message(record.headers):
         return _message(record), record
     original = unforwarded(record)
-    return read_input(original, reader), original
+    return read_input(original, reader, registry), original
 
 
 def _message(record: Fetched) -> Message | Rejected:

@@ -77,19 +77,28 @@ def _noted(headers: Headers) -> int | None:
     return None
 
 
-async def read_letters(settings: Settings, names: Names, *, settled: bool = False) -> list[Letter]:
-    """All letters, in the order of each partition, with what was sent again; `settled` as `tail`.
+async def read_letters(
+    settings: Settings,
+    names: Names,
+    whole: Callable[[Letter], bool],
+    *,
+    only: int | None = None,
+    settled: bool = False,
+) -> list[Letter]:
+    """All letters, in the order of each partition, with what was sent again; `only` and `settled`
+    as `tail`. Those that are not wanted `whole` come without the value of their record, so that
+    any number of them fits into memory.
 
     Raises:
         KafkaError: the broker cannot be read.
     """
     letters: dict[tuple[int, int], Letter] = {}
     topic = names.outputs[OutKind.DEADLETTER]
-    async for record in tail(settings, [topic], names.partitions, settled=settled):
+    async for record in tail(settings, [topic], names.partitions, only=only, settled=settled):
         read = read_letter(record)
         offset = _noted(record.headers)
         if "code" in read.failure:  # whatever headers the refused record had of its own
-            letters[record.partition, record.offset] = read
+            letters[record.partition, record.offset] = read if whole(read) else _without(read)
         elif offset is not None and (letter := letters.get((record.partition, offset))):
             letters[record.partition, offset] = letter._replace(replayed=True)
     return sorted(letters.values(), key=lambda letter: (letter.partition, letter.offset))
@@ -99,7 +108,8 @@ async def replay(
     settings: Settings, names: Names, chosen: Callable[[Letter], bool]
 ) -> list[Letter]:
     """Send the chosen letters to where their records lay, in the order of each partition, without
-    the headers of their failure; those that were sent. What has an `obstacle` is passed over.
+    the headers of their failure; those that were sent, without their values. What has an `obstacle`
+    is passed over. The chosen letters of one partition are in memory at a time.
 
     A replay that runs already is fenced: its last batch is this one's to send, or not at all. Notes
     lie among what workers write in transactions, so those that are open are waited for: a note
@@ -108,19 +118,24 @@ async def replay(
     Raises:
         GuaranteeError, KafkaError, FencedError, UnresolvedError: what was sent until then is noted.
     """
+    sent: list[Letter] = []
     producer = await _producer(settings)
     try:
         await producer.start()
-        letters = [
-            letter
-            for letter in await read_letters(settings, names, settled=True)
-            if letter.obstacle(names) is None and chosen(letter)
-        ]
-        for batch in batches(letters):
-            await _send(producer, names, batch)
+        for partition in range(names.partitions):
+            letters = await read_letters(settings, names, chosen, only=partition, settled=True)
+            able = (each for each in letters if chosen(each) and each.obstacle(names) is None)
+            for batch in batches(able):
+                await _send(producer, names, batch)
+                sent += map(_without, batch)
     finally:
         await producer.stop()
-    return letters
+    return sent
+
+
+def _without(letter: Letter) -> Letter:
+    """The letter without the value of its record."""
+    return letter._replace(record=letter.record._replace(value=None))
 
 
 def batches(letters: Iterable[Letter]) -> Iterator[list[Letter]]:

@@ -4,11 +4,12 @@ No order of things is made here: the task says what comes next, and at what time
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from journey_engine.decide import governing
 from journey_engine.decide.accounts import governed, plan_of
 from journey_engine.decide.decide import decide
-from journey_engine.decide.due import next_due
+from journey_engine.decide.due import UNKNOWN, next_due
 from journey_engine.decide.event import Event
 from journey_engine.decide.governing_state import SWEEP
 from journey_engine.decide.keys import state_key
@@ -23,11 +24,11 @@ from journey_engine.decide.message import (
     timers_of,
 )
 from journey_engine.decide.room import decide_room
-from journey_engine.decide.state import EMPTY, State
+from journey_engine.decide.state import EMPTY, CustomerState, State
 from journey_engine.decide.verdict import Decision
-from journey_engine.decode.decode import Mark, Reader, Skipped
+from journey_engine.decode.decode import Mark, NeedSchema, Reader, Rejected, Skipped
 from journey_engine.decode.partition import partition_of
-from journey_engine.errors import RecordError
+from journey_engine.errors import SKIPPED
 from journey_engine.run.clock import Clock
 from journey_engine.run.merge import Item
 from journey_engine.run.outbox import Gathered, tally
@@ -35,8 +36,7 @@ from journey_engine.run.restoration import RestorationError
 from journey_engine.run.states import States
 from journey_engine.run.wiring import Definition, Wiring
 
-SKIPPED = "SKIPPED"
-_NEVER_DUE = -1
+_NEVER_DUE: Final = -1
 """No timer fires up to then: the input is only to bring its customer in line."""
 
 Observer = Callable[[Input, int, Decision], None]
@@ -101,11 +101,15 @@ class Deciding:
             self._plan = governed(self._plan, operations)
 
     def ready(self, item: Item) -> bool:
-        """Whether the item can be taken; not before the definitions that it activates are known."""
+        """Whether the item can be taken; not before its schema, or the definitions that it
+        activates, are known.
+        """
         content, catalogue = item.content, self._wiring.catalogue
-        if isinstance(content, Event) or catalogue is None:
+        if isinstance(content, Event):
             return True
-        if not isinstance(content, PlanActivated):
+        if isinstance(content, NeedSchema):
+            return False
+        if catalogue is None or not isinstance(content, PlanActivated):
             return True
         return catalogue.find(content.plan_hash) is not None
 
@@ -120,24 +124,25 @@ class Deciding:
             tally(self.gathered.statistics.inputs, content.type, SKIPPED)
         elif isinstance(content, Mark):
             self.gathered.statistics.marks += 1
-        else:
-            self.gathered.statistics.rejected += 1
-            self.gathered.reject(item.record, content.code, content.message, "decode", now)
+        elif isinstance(content, Rejected):
+            stage = "decode" if item.record.topic != self._wiring.inbox else "message"
+            self.gathered.reject(item.record, content.code, content.message, stage, now)
         return self._definition is not before
 
     def _event(self, item: Item, event: Event, now: int) -> None:
         key = state_key(event.customer_id, event.anonymous_id)
-        state = self._states.get(key)
+        known = self._states.look(key)
+        state = known.state
+        if not isinstance(state, CustomerState):
+            state = EMPTY
         if state is EMPTY and item.topic != self._wiring.inbox:
             partition = partition_of(item.record.key, self._wiring.partitions)
             if partition != self._partition:
                 self.gathered.forward(item.record, partition)
                 return
-        decision = decide(self._plan, state, event, now)
-        tally(self.gathered.statistics.inputs, event.type, decision.outcome)
+        decision = decide(self._plan, state, event, now, known.due)
         self._collect(key, state, event, now, decision)
-        if decision.rejected is not None:
-            self._reject(decision.rejected, item, now)
+        self._count(event, item, now, decision)
 
     def _message(self, item: Item, message: Message, now: int) -> None:
         key, statistics = message.target, self.gathered.statistics
@@ -150,14 +155,17 @@ class Deciding:
             return
         state = self._states.get(key)
         decision = decide(plan_of(self._plan, key), state, message, now)
-        if isinstance(message, Forwarded):
-            tally(statistics.inputs, message.event.type, decision.outcome)
         self._collect(key, state, message, now, decision)
-        if decision.rejected is not None:
-            self._reject(decision.rejected, item, now)
+        if isinstance(message, Forwarded):
+            self._count(message.event, item, now, decision)
 
-    def _reject(self, error: RecordError, item: Item, now: int) -> None:
-        self.gathered.reject(item.record, error.code, error.message, "decide", now)
+    def _count(self, event: Event, item: Item, now: int, decision: Decision) -> None:
+        """An input is counted by its outcome, or is a dead letter."""
+        error = decision.rejected
+        if error is None:
+            tally(self.gathered.statistics.inputs, event.type, decision.outcome)
+        else:
+            self.gathered.reject(item.record, error.code, error.message, "decide", now)
 
     def _room(self, key: str, message: Message | None, now: int) -> None:
         """The owner's part of a channel's capacity (rule C6)."""
@@ -189,7 +197,9 @@ class Deciding:
     def _fire_customer(self, key: str, up_to: int, now: int) -> None:
         timers = timers_of(key, up_to)
         decision = decide(plan_of(self._plan, key), self._states.get(key), timers, now)
-        left = next_due(decision.state)
+        left = decision.due
+        if left == UNKNOWN:
+            left = next_due(decision.state)
         if left is not None and left <= up_to:
             raise RuntimeError(f"timers due at {left} did not fire up to {up_to}")
         self._collect(key, None, timers, now, decision)
@@ -213,7 +223,7 @@ class Deciding:
     ) -> None:
         """`before` None: the state was taken out of the timers, and must be put back."""
         if decision.state is not before:
-            self._states.put(key, decision.state)
+            self._states.put(key, decision.state, decision.due)
         if self._observer is not None:
             self._observer(taken, now, decision)
         self.gathered.add(decision, self._clock.fired_at(now))

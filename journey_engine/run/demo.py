@@ -154,7 +154,9 @@ class Demo:
 
     async def _input_outcomes(self) -> Mapping[str, int]:
         url = f"http://127.0.0.1:{self.settings.web_port}/metrics"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        token = self.settings.web_token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
             text = await answer.text()
         outcomes: defaultdict[str, int] = defaultdict(int)
         for family in text_string_to_metric_families(text):

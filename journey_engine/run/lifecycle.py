@@ -21,23 +21,31 @@ from journey_engine.run.definitions import Definitions
 from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.guarantee import GuaranteeError, guarantee_of
 from journey_engine.run.memory import Memory
-from journey_engine.run.naming import names
+from journey_engine.run.naming import names_of
 from journey_engine.run.opening import new_clock
 from journey_engine.run.outgoing import Encoding
 from journey_engine.run.partition import Parts
 from journey_engine.run.producers import PlainProducers, TransactionalProducer
 from journey_engine.run.producing import Seams
 from journey_engine.run.published import follow, tell_quarantined
+from journey_engine.run.registry import Registry, RegistryError
+from journey_engine.run.resolving import Resolver
 from journey_engine.run.restoration import RestorationError
 from journey_engine.run.restore import KafkaChangelogs
 from journey_engine.run.settings import Guarantee, Settings
 from journey_engine.run.store import StoreError
 from journey_engine.run.stores import Stores
-from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics
+from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics, cluster_of
+from journey_engine.run.tracing import traces_of
 from journey_engine.run.wiring import Wiring
 from journey_engine.run.worker import Worker
+from journey_engine.run.writing_ids import frame_with_ids
+from journey_engine.schemas import Schemas
 
 EXIT_FAILED = 1
+COMMIT_INTERVAL_MS = 100
+COMMITS_PER_S = 200.0
+"""At least once, where a commit is no transaction: of a worker, over all its partitions."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,17 +59,25 @@ def _erasure_key(settings: Settings) -> bytes:
     return b"" if key is None else key.get_secret_value().encode()
 
 
+def _resolver(settings: Settings, schemas: Schemas, metrics: Metrics) -> Resolver | None:
+    if not settings.registry_urls:
+        return None
+    return Resolver(Registry(settings), settings, schemas, metrics)
+
+
 def build(
     settings: Settings,
     definitions: Definitions,
     guarantee: Guarantee,
     wrap: Wrap = lambda seams: seams,
+    cluster: str = "",
 ) -> JourneyApp:
-    """The app with everything in it, not started."""
+    """The app with everything in it, not started; `cluster` is the id of the broker's."""
     topics = definitions.topics
-    wanted = names(topics, settings.topic_prefix)
+    wanted = names_of(topics, settings)
     metrics = Metrics()
     metrics.guarantee.info({"guarantee": guarantee})
+    resolver = _resolver(settings, definitions.schemas, metrics)
     memory = Memory(settings.memory_mib, len(wanted.read), topics.partitions)
     wiring = Wiring(
         plan=replace(definitions.plan, proof_key=_erasure_key(settings)),
@@ -72,14 +88,17 @@ def build(
         buffers=memory.buffers,
         states=memory.states,
         catalogue=definitions.published,
+        registry=resolver,
+        cluster=cluster,
     )
     plain = PlainProducers(settings)
     exactly = guarantee is Guarantee.EXACTLY_ONCE
     seams = Seams(
         producer=partial(TransactionalProducer, settings) if exactly else plain,
-        store=Stores(settings).open,
+        store=Stores(settings, cluster=cluster).open,
         changelogs=KafkaChangelogs(settings, wanted),
     )
+    traces = traces_of(settings)
     parts = Parts(
         encoding=Encoding(
             wanted, definitions.schemas, metrics, topics.outputs["deadletters"].max_bytes
@@ -87,25 +106,38 @@ def build(
         wiring=wiring,
         clock=partial(new_clock, settings),
         seams=wrap(seams),
-        commit_interval_s=settings.commit_interval_ms / 1000,
+        commit_interval_s=(settings.commit_interval_ms or COMMIT_INTERVAL_MS) / 1000,
         commit_records=settings.commit_records,
+        observer=None if traces is None else traces.decided,
         memory=memory,
+        commits_per_s=None if exactly or settings.commit_interval_ms else COMMITS_PER_S,
     )
     worker = Worker(parts, plain.noted)
     app = create_app(settings, worker, wanted, memory.fetch_bytes)
-    health.serve(app, worker, metrics)
+    token = settings.web_token
+    health.serve(app, worker, metrics, token.get_secret_value() if token else None)
+    if resolver is not None:
+        app.alongside.append(resolver.follow())
+    _watch(app, settings, definitions, metrics)
+    return app
+
+
+def _watch(app: JourneyApp, settings: Settings, definitions: Definitions, metrics: Metrics) -> None:
+    """Say what definitions were left out, and follow those that come from a topic."""
     tell_quarantined(definitions.quarantined)
     metrics.quarantined.set(len(definitions.quarantined))
     published = definitions.published
     if published is not None:
         metrics.quarantined.set_function(lambda: published.quarantined)
         app.alongside.append(follow(settings, published))
-    return app
 
 
-async def _checked(settings: Settings, definitions: Definitions) -> Guarantee:
+async def _checked(settings: Settings, definitions: Definitions) -> tuple[Guarantee, str]:
     await check_topics(settings, definitions.topics)
-    return await guarantee_of(settings)
+    if settings.registry_write_ids:
+        wanted = names_of(definitions.topics, settings)
+        await frame_with_ids(settings, wanted, definitions.schemas)
+    return await guarantee_of(settings), await cluster_of(settings)
 
 
 def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams: seams) -> int:
@@ -116,15 +148,15 @@ def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams:
         customer_ids=settings.log_customer_ids,
     )
     try:
-        guarantee = asyncio.run(_checked(settings, definitions))
-    except (BrokerAbsentError, TopicsError, GuaranteeError, KafkaError) as error:
+        guarantee, cluster = asyncio.run(_checked(settings, definitions))
+    except (BrokerAbsentError, TopicsError, RegistryError, GuaranteeError, KafkaError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        app = build(settings, definitions, guarantee, wrap)
-    except StoreError as error:
+        app = build(settings, definitions, guarantee, wrap, cluster)
+    except (StoreError, RegistryError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED
     log.info("worker_starting", **settings.redacted())

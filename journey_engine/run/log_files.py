@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple, cast
 import fastavro
 import msgspec
 
+from journey_engine.decode.bodies import Bodies, LogBody, published_bodies
 from journey_engine.decode.log import LogEvent, LogLine, Place, read_event, read_line, route
 from journey_engine.decode.mapping import TableMapping, map_row, parse_mapping
 from journey_engine.decode.record import Record
@@ -23,11 +24,14 @@ _DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, ValueError, csv.Error)
 """What the readers raise over bytes that are not what the file's name says."""
 
 
+Line = LogLine | LogBody
+
+
 class _Arrival(NamedTuple):
     """A line and when it arrived: the latest time so far in its file."""
 
     at: int
-    line: LogLine
+    line: Line
 
 
 def read_mapping(path: Path, schemas: Schemas) -> TableMapping:
@@ -37,7 +41,7 @@ def read_mapping(path: Path, schemas: Schemas) -> TableMapping:
 
 def read_log(
     paths: Sequence[Path], schemas: Schemas, mapping: TableMapping | None = None
-) -> Iterator[LogLine]:
+) -> Iterator[Line]:
     """The lines of all files, merged by arrival; each file is in order of arrival itself.
 
     Raises:
@@ -73,17 +77,23 @@ def read_records(
     return route(lines, schemas, names, topics.partitions, marks=marks, until=until)
 
 
-def _arrivals(lines: Iterator[LogLine]) -> Iterator[_Arrival]:
+def _arrivals(lines: Iterator[Line]) -> Iterator[_Arrival]:
     latest = 0
     for line in lines:
-        at = line.recorded_at
-        if at is None and isinstance(line, LogEvent):
-            at = line.fields["occurred_at"]
-        latest = max(latest, at or 0)
+        latest = max(latest, _arrived(line) or 0)
         yield _Arrival(latest, line)
 
 
-def _file(path: Path, schemas: Schemas, mapping: TableMapping | None) -> Iterator[LogLine]:
+def _arrived(line: Line) -> int | None:
+    if isinstance(line, LogBody):
+        return line.occurred_at
+    if line.recorded_at is None and isinstance(line, LogEvent):
+        at: int = line.fields["occurred_at"]
+        return at
+    return line.recorded_at
+
+
+def _file(path: Path, schemas: Schemas, mapping: TableMapping | None) -> Iterator[Line]:
     try:
         with _open(path) as stream:
             yield from _lines(stream, path, schemas, mapping)
@@ -93,7 +103,7 @@ def _file(path: Path, schemas: Schemas, mapping: TableMapping | None) -> Iterato
 
 def _lines(
     stream: IO[bytes], path: Path, schemas: Schemas, mapping: TableMapping | None
-) -> Iterator[LogLine]:
+) -> Iterator[Line]:
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
     match suffixes[-1:]:
         case [".csv"]:
@@ -132,10 +142,33 @@ def _json(text: bytes) -> object:
         return json.loads(text)
 
 
-def _container(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[LogLine]:
+def _container(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[Line]:
+    bodies = _bodies(stream, path, schemas)
+    stream.seek(0)
+    if bodies is not None:
+        yield from _taken(stream, path, bodies)
+        return
     for number, (name, fields) in enumerate(_records(stream, path), start=1):
         line = {"type": name.rpartition(".")[2], **fields}
         yield read_line(line, schemas, Place(str(path), number))
+
+
+def _bodies(stream: IO[bytes], path: Path, schemas: Schemas) -> Bodies | None:
+    """How to take events over as they are; None where they must be read and written anew."""
+    try:
+        blocks: Any = fastavro.block_reader(stream)
+    except Exception as error:  # noqa: BLE001 - whatever the codec makes of foreign bytes
+        Place(str(path), 1).refuse(f"the file is damaged: {error}")
+    return published_bodies(blocks.writer_schema, schemas, str(path))
+
+
+def _taken(stream: IO[bytes], path: Path, bodies: Bodies) -> Iterator[LogBody]:
+    try:
+        blocks: Any = fastavro.block_reader(stream)
+        for block in blocks:
+            yield from bodies.of(block.bytes_.read(), block.num_records)
+    except Exception as error:  # noqa: BLE001 - as above
+        Place(str(path), 1).refuse(f"the file is damaged: {error}")
 
 
 def _records(stream: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

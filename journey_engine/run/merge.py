@@ -10,19 +10,19 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Final
+from typing import Final, NamedTuple
 
 from journey_engine.decide.event import Event
 from journey_engine.decide.message import Message
-from journey_engine.decode.decode import Mark, Rejected, Skipped
+from journey_engine.decode.decode import Mark, NeedSchema, Rejected, Skipped
 from journey_engine.decode.record import Fetched
 
 NEVER: Final = -1
 """Before every time: a lane that has shown nothing, a clock that has not begun."""
 
 
-Content = Event | Skipped | Mark | Rejected | Message
-"""What a record turned out to be."""
+Content = Event | Skipped | Mark | Rejected | Message | NeedSchema
+"""What a record turned out to be; `NeedSchema` until the registry has told its schema."""
 
 
 class Item:
@@ -49,6 +49,17 @@ class Item:
         return (self.topic, self.offset) < (other.topic, other.offset)
 
 
+class Ahead(NamedTuple):
+    """What a partition does next, in the order in which one partition would do it all: by time,
+    timers (of no topic) by their key, then records by topic and offset.
+    """
+
+    time: int
+    topic: str
+    key: str
+    offset: int
+
+
 class BufferLimits:
     """What a partition holds, changed as its share of memory is.
 
@@ -71,7 +82,7 @@ class BufferLimits:
         self.inputs = inputs
 
 
-DEFAULT_BUFFERS = BufferLimits()
+DEFAULT_BUFFERS: Final = BufferLimits()
 RECORD_BYTES: Final = 2 * 1024
 """What a record takes in a lane beside its value and headers, decoded and as it came."""
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from journey_engine.define.topics import Topics
+from journey_engine.define.topics import Topics, TopicSpec
 from journey_engine.encode.outgoing import OutKind, OutRecord
+from journey_engine.run.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,42 @@ class Names:
         return self.outputs[record.kind]
 
 
-def names(topics: Topics, prefix: str = "") -> Names:
-    """The names of declared topics, each with the operator's prefix before it."""
-    internal = {key: prefix + spec.name for key, spec in topics.internal.items()}
-    outputs = {key: prefix + spec.name for key, spec in topics.outputs.items()}
+def names_of(topics: Topics, settings: Settings) -> Names:
+    """The names of declared topics as a worker with these settings has them."""
+    return names(topics, settings.topic_prefix, settings.own_prefix)
+
+
+def full_names(topics: Topics, settings: Settings) -> Mapping[str, str]:
+    """By declared name the whole one."""
+    return _full_names(topics, settings.topic_prefix, settings.own_prefix)
+
+
+def names(topics: Topics, prefix: str = "", own: str | None = None) -> Names:
+    """The names of declared topics, each with the operator's prefix before it; `own` stands before
+    all but the inputs, where it is another one.
+    """
+    full = _full_names(topics, prefix, prefix if own is None else own)
+
+    def named(specs: Mapping[str, TopicSpec]) -> Mapping[str, str]:
+        return {key: full[spec.name] for key, spec in specs.items()}
+
+    internal, outputs = named(topics.internal), named(topics.outputs)
     return Names(
         partitions=topics.partitions,
-        inputs=tuple(prefix + spec.name for spec in topics.inputs.values()),
+        inputs=tuple(named(topics.inputs).values()),
         inbox=internal["inbox"],
         changelog=internal["customers-changelog"],
         ledger=internal["ledger"],
-        commands={channel: prefix + spec.name for channel, spec in topics.commands.items()},
+        commands=named(topics.commands),
         outputs={
             OutKind.TRANSITION: outputs["transitions"],
             OutKind.DECISION: outputs["decisions"],
             OutKind.DEADLETTER: outputs["deadletters"],
         },
-        max_bytes={prefix + name: spec.max_bytes for name, spec in topics.all.items()},
+        max_bytes={full[name]: spec.max_bytes for name, spec in topics.all.items()},
     )
+
+
+def _full_names(topics: Topics, prefix: str, own: str) -> Mapping[str, str]:
+    inputs = {spec.name for spec in topics.inputs.values()}
+    return {name: (prefix if name in inputs else own) + name for name in topics.all}

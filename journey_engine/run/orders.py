@@ -15,7 +15,7 @@ from journey_engine.define.topics import Topics
 from journey_engine.encode.message import HEADERS, encode_message
 from journey_engine.run import producing
 from journey_engine.run.clock import wall_ms
-from journey_engine.run.naming import names
+from journey_engine.run.naming import names_of
 from journey_engine.run.producers import Output
 from journey_engine.run.settings import Settings
 from journey_engine.run.topics import require_topics
@@ -45,7 +45,7 @@ async def tell(settings: Settings, topics: Topics, make: Make) -> int:
         BrokerAbsentError, TopicsError: the inbox is not there.
         KafkaError: it was not acknowledged by all: say it again, it does no harm.
     """
-    inbox = names(topics, settings.topic_prefix).inbox
+    inbox = names_of(topics, settings).inbox
     await require_topics(settings, [inbox])
     name = str(uuid4())
     message = make(name, wall_ms(), Origin(name, _BY, 0, 0))

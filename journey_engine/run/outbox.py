@@ -63,6 +63,9 @@ def unforwarded(record: Fetched) -> Fetched:
     return Record(topic, partition, offset, timestamp, record.key, record.value, headers)
 
 
+ARRIVAL_MS = 64
+"""Records that arrived within so many milliseconds are counted together."""
+
 Pairs = dict[tuple[str, str], int]
 """How often, by two labels."""
 Counts = dict[str, int]
@@ -93,24 +96,31 @@ def encode_output(output: Output, schemas: Schemas, *, deadletter_bytes_max: int
 class Statistics:
     """Counts since the last flush, for metrics; labels are closed lists or names of definitions."""
 
+    records: Counts = field(default_factory=dict)
+    """Records of the inputs taken, by topic; one that was forwarded is counted where it lay."""
     inputs: Pairs = field(default_factory=dict)
-    """By (event type, input outcome); `SKIPPED` where nobody reads the type (T9)."""
+    """By (event type, input outcome); `SKIPPED` where nobody reads the type (T9). What went to the
+    dead letters is not among them.
+    """
     entries: Pairs = field(default_factory=dict)
     """By (journey, entry outcome)."""
     transitions: Pairs = field(default_factory=dict)
     """By (journey, end reason, "" where the instance lives on)."""
+    stages: Pairs = field(default_factory=dict)
+    """By (journey, stage that was come to)."""
     commands: Pairs = field(default_factory=dict)
     """By (channel, action)."""
     sends: Pairs = field(default_factory=dict)
     """By (journey, candidate outcome)."""
     messages: Pairs = field(default_factory=dict)
     """By (kind, `sent` or `taken`)."""
-    dead_letters: Counts = field(default_factory=dict)
-    rejected: int = 0
-    """Records that could not be decoded; they are among `dead_letters`, not among `inputs`."""
+    dead_letters: Pairs = field(default_factory=dict)
+    """By (code, stage): inputs refused in `decode` or `decide`, messages (`message`)."""
     guard_errors: Counts = field(default_factory=dict)
     dropped: Counts = field(default_factory=dict)
     """What went over a bound and was forgotten (law 6)."""
+    arrivals: dict[int, int] = field(default_factory=dict)
+    """Records taken, by when the broker had them: milliseconds, a multiple of `ARRIVAL_MS`."""
     timer_lateness: list[int] = field(default_factory=list)
     """Milliseconds from due to decided, one for each timer."""
     marks: int = 0
@@ -119,6 +129,10 @@ class Statistics:
     """States written, by the power of two that their bytes stay below."""
     oversized_states: int = 0
     """States over their bound even after law 6: a fault of ours to be looked at."""
+
+    def took(self, topic: str) -> None:
+        """One more record of an input."""
+        self.records[topic] = self.records.get(topic, 0) + 1
 
     def wrote(self, changes: Mapping[str, bytes | None]) -> None:
         """Add customers' states written, None where nothing was left; a channel's has bounds of its
@@ -131,21 +145,33 @@ class Statistics:
                 sizes[below] = sizes.get(below, 0) + 1
                 self.oversized_states += len(data) > STATE_BYTES_MAX
 
+    def arrived(self, at: int) -> None:
+        """Add a record taken, which the broker had at that time."""
+        slot = at // ARRIVAL_MS * ARRIVAL_MS
+        self.arrivals[slot] = self.arrivals.get(slot, 0) + 1
+
     def count(self, decision: Decision, fired_at: int) -> None:
         """Add a decision's; timers fired at that time."""
         for journey, entry in decision.entries:
             tally(self.entries, journey, entry)
+        if decision.dropped:
+            for what, count in decision.dropped.items():
+                self.dropped[what] = self.dropped.get(what, 0) + count
+        if decision.acted:
+            self._acted(decision, fired_at)
+
+    def _acted(self, decision: Decision, fired_at: int) -> None:
         for transition in decision.transitions:
-            tally(self.transitions, transition.journey, transition.end or "")
+            journey, stage = transition.journey, transition.to_stage
+            tally(self.transitions, journey, transition.end or "")
+            if stage is not None and transition.milestone is None:
+                tally(self.stages, journey, stage)
         for command in decision.commands:
             tally(self.commands, command.channel, command.action)
         for send in decision.sends:
             tally(self.sends, send.journey, send.outcome)
         for journey, _ in decision.guard_errors:
             self.guard_errors[journey] = self.guard_errors.get(journey, 0) + 1
-        if decision.dropped:
-            for what, count in decision.dropped.items():
-                self.dropped[what] = self.dropped.get(what, 0) + count
         for due in decision.timers_fired:
             self.timer_lateness.append(max(0, fired_at - due))
 
@@ -169,15 +195,14 @@ class Gathered:
 
     def add(self, decision: Decision, fired_at: int) -> None:
         """Add a decision's; timers fired at that time."""
-        if decision.commands:
-            self.outputs += decision.commands
-        if decision.transitions:
-            self.outputs += decision.transitions
-        if decision.sends:
-            self.outputs += decision.sends
+        self.statistics.count(decision, fired_at)
+        if not decision.acted:
+            return
+        self.outputs += decision.commands
+        self.outputs += decision.transitions
+        self.outputs += decision.sends
         if decision.messages:
             self.tell(decision.messages)
-        self.statistics.count(decision, fired_at)
 
     def tell(self, messages: list[Message]) -> None:
         """Add messages for other partitions."""
@@ -195,8 +220,7 @@ class Gathered:
         self, record: Fetched, code: DeadLetterCode, message: str, stage: str, now: int
     ) -> None:
         """Add a record that could not be applied."""
-        letters = self.statistics.dead_letters
-        letters[code] = letters.get(code, 0) + 1
+        tally(self.statistics.dead_letters, code, stage)
         self.outputs.append(DeadLetter(record, Failure(code, message, stage, max(now, 0))))
 
 
@@ -233,6 +257,7 @@ class Flush:
                 position.flush,
                 offset,
                 position.merge_times,
+                position.cluster,
             ),
         )
 

@@ -14,7 +14,7 @@ from journey_engine.encode.outgoing import OutRecord
 from journey_engine.errors import DeadLetterCode
 from journey_engine.run.naming import Names
 from journey_engine.run.outbox import Flush, encode_output, logged_at
-from journey_engine.run.producing import Message
+from journey_engine.run.producing import Message, made
 from journey_engine.schemas import Schemas
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def outgoing(
             unsent = Record(topic, partition, -1, at, record.key, record.value, record.headers)
             record = _too_large(partition, unsent, at, encoding)
             topic = encoding.names.of(record)
-        message = Message(record.key, record.value, record.headers)
+        message = made(Message, (record.key, record.value, record.headers, None))
         messages.setdefault((topic, partition), []).append(message)
     for forward in flush.forwards:
         lay = forward.record
@@ -72,7 +72,7 @@ def outgoing(
 def _too_large(partition: int, unsent: Record, at: int, encoding: Encoding) -> OutRecord:
     """A dead letter in place of a record that its topic would refuse, at every start again."""
     code = DeadLetterCode.TOO_LARGE
-    encoding.metrics.dead_letters.labels(code).inc()
+    encoding.metrics.dead_letters.labels(code, "encode").inc()
     log.error("output_too_large", topic=unsent.topic, partition=partition)
     failure = Failure(code, f"{unsent.topic} does not take so large a record", "encode", at)
     return encode_deadletter(unsent, failure, record_bytes_max=encoding.deadletter_bytes_max)

@@ -19,7 +19,9 @@ import structlog
 
 from journey_engine.decode.record import Record
 from journey_engine.encode.ledger import decode_ledger, encode_ledger
-from journey_engine.run.clock import Clock
+from journey_engine.observe.metrics import Committed
+from journey_engine.run.clock import Clock, wall_ms
+from journey_engine.run.deciding import Observer
 from journey_engine.run.memory import Memory
 from journey_engine.run.outbox import Flush
 from journey_engine.run.outgoing import Encoding, outgoing
@@ -36,6 +38,10 @@ ABORT_WITHIN_S = 2.0
 """Then the next owner, or the broker's time-out, ends the transaction."""
 BACKLOG_S = 1.0
 """So much longer than `commit_interval_s` a commit waits to be full while a backlog fills it."""
+SHORTEST_INTERVAL_S = 0.02
+"""Between two commits of a partition, for all that `commits_per_s` allows."""
+TICK_S = 0.02
+"""How long an idle poll waits: the most by which a timer is late for it."""
 _NOTHING_DONE = Progress(0, 0, flush_now=False)
 
 
@@ -54,8 +60,19 @@ class Parts:
     seams: Seams
     commit_interval_s: float
     commit_records: int
+    observer: Observer | None = None
+    """Shown what is decided; None costs nothing."""
     memory: Memory | None = None
     """Divided anew at each assignment; None: the wiring's limits stay as they are."""
+    commits_per_s: float | None = None
+    """So many commits of all partitions together may make the interval shorter."""
+
+    def interval_s(self, partitions: int) -> float:
+        """How long a partition's work waits for its commit, of so many that run here."""
+        if self.commits_per_s is None:
+            return self.commit_interval_s
+        wanted = max(SHORTEST_INTERVAL_S, partitions / self.commits_per_s)
+        return min(self.commit_interval_s, wanted)
 
 
 class Partition:
@@ -69,7 +86,7 @@ class Partition:
         self._metrics = parts.encoding.metrics
         self._store = parts.seams.store(number)
         self._producer = parts.seams.producer(number)
-        self.task = PartitionTask(number, parts.wiring, self._store, parts.clock())
+        self.task = PartitionTask(number, parts.wiring, self._store, parts.clock(), parts.observer)
         self._committing = asyncio.Lock()
         self._running = False
         self._trusted = False
@@ -77,9 +94,12 @@ class Partition:
         self._taken = 0
         self._flush_now = False
         self._committed_at = 0.0
+        self._decided_at = 0.0
+        """When the first of the open unit of work was decided, by `time.perf_counter`."""
         self._ends: dict[str, int] = {}
         """By topic the end that the broker told of last."""
-        self._unresolved: Flush | None = None
+        self._unresolved: tuple[Flush, float] | None = None
+        """With when the first of it was decided."""
         self._recoveries = 0
 
     @property
@@ -152,18 +172,29 @@ class Partition:
         self._running = True
         self._resolve()
 
-    def _failed(self, flush: Flush, error: BaseException) -> None:
+    def _failed(self, flush: Flush, decided_at: float, error: BaseException) -> None:
         if isinstance(error, FencedError):
             self._metrics.fenced.inc()
         else:
             self._metrics.unresolved.inc()
-            self._unresolved = flush
+            self._unresolved = (flush, decided_at)
+
+    def _count(self, flush: Flush, decided_at: float, begun: float | None) -> None:
+        """The flush is durable."""
+        now = time.perf_counter()
+        committed = Committed(
+            now=self.task.clock.durable_at(wall_ms()),
+            since_decided=now - decided_at,
+            seconds=None if begun is None else now - begun,
+        )
+        self._metrics.committed(flush.statistics, committed)
 
     def _resolve(self) -> None:
         """Say and count what became of a commit whose outcome was open."""
-        flush, self._unresolved = self._unresolved, None
-        if flush is None:
+        unresolved, self._unresolved = self._unresolved, None
+        if unresolved is None:
             return
+        flush, decided_at = unresolved
         position = self.task.position
         committed = position is not None and position.flush >= flush.number
         log.warning(
@@ -171,7 +202,7 @@ class Partition:
         )
         if committed:
             self._recoveries = 0
-            self._metrics.committed(flush.statistics, None)
+            self._count(flush, decided_at, None)
         else:
             self._metrics.aborted.inc()
 
@@ -205,7 +236,10 @@ class Partition:
             return _NOTHING_DONE
         if not self.task.retaking:
             budget = min(budget, self._commit_records - self._taken)
+        begun = time.perf_counter()
         progress = self.task.step(wall_now, budget)
+        if not self._taken:
+            self._decided_at = begun
         self._taken += progress.taken + progress.fired
         self._flush_now = progress.flush_now
         return progress
@@ -214,13 +248,18 @@ class Partition:
     def _commit_records(self) -> int:
         return min(self._parts.commit_records, self._parts.wiring.buffers.inputs)
 
-    def due(self, now_s: float) -> bool:
-        """Whether a commit should begin; `now_s` is monotonic."""
+    @property
+    def waits(self) -> bool:
+        """Whether work waits for its commit."""
+        return self._running and self._taken > 0
+
+    def due(self, now_s: float, partitions: int) -> bool:
+        """Whether a commit should begin, where so many run; `now_s` is monotonic."""
         if not self._running or self._committing.locked() or self.task.retaking:
             return False
         if self._flush_now or self._taken >= self._commit_records:
             return True
-        late = now_s - self._committed_at - self._parts.commit_interval_s
+        late = now_s - self._committed_at - self._parts.interval_s(partitions)
         return self._taken > 0 and (late >= BACKLOG_S or (late >= 0 and not self._backlogged))
 
     @property
@@ -247,15 +286,16 @@ class Partition:
             flush = self.task.take_flush()
             if flush is None:
                 return
-            begun = time.perf_counter()
+            decided_at, begun = self._decided_at, time.perf_counter()
+            self._metrics.decided(flush.statistics)
             try:
                 await self._commit(flush)
             except BaseException as error:
                 self._running = self._trusted = False
-                self._failed(flush, error)
+                self._failed(flush, decided_at, error)
                 raise
             self._recoveries = 0
-            self._metrics.committed(flush.statistics, time.perf_counter() - begun)
+            self._count(flush, decided_at, begun)
 
     async def _commit(self, flush: Flush) -> None:
         names, producer = self._parts.encoding.names, self._producer
@@ -322,6 +362,13 @@ class Partition:
             await self._producer.stop()
         finally:
             self._store.close()
+
+
+def tick_s(running: Collection[Partition], parts: Parts) -> float:
+    """How long the next poll may wait for records."""
+    if not any(partition.waits for partition in running):
+        return TICK_S
+    return min(TICK_S, parts.interval_s(len(running)) / 4)
 
 
 async def open_together(

@@ -32,6 +32,12 @@ class Message(NamedTuple):
     timestamp: int | None = None
 
 
+made: Callable[[type[Message], tuple[bytes | None, bytes | None, Headers, int | None]], Message] = (
+    tuple.__new__
+)
+"""A `Message` of its fields in their order, in a fifth of the time that its call takes."""
+
+
 class Producer(Protocol):
     """The writer of one partition's units of work.
 

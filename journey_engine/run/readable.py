@@ -10,12 +10,17 @@ from journey_engine.decode.decode import MARK_HEADER
 from journey_engine.decode.record import Record
 from journey_engine.decode.whole import read_whole
 from journey_engine.define.iso import iso_utc
+from journey_engine.define.personal import Personal
 from journey_engine.encode.deadletter import failure_of
 from journey_engine.encode.ledger import decode_ledger
 from journey_engine.encode.position import POSITION_KEY, decode_position
 from journey_engine.encode.state import StateError, decode_any_state
 from journey_engine.observe.logs import hashed
 from journey_engine.schemas import Schemas
+
+_ROOTS = {"traits": "customer", "context": "instance", "event": "event"}
+"""By part of a state, the root under which expressions read it."""
+_OUR_OWN = frozenset(("event_id",))
 
 
 def readable(record: Record, schemas: Schemas) -> dict[str, Any]:
@@ -95,6 +100,44 @@ def masked(record: Record, schemas: Schemas) -> dict[str, Any]:
             shown.pop(name, None)
         shown |= {"bytes": len(record.value), "sha256": hashlib.sha256(record.value).hexdigest()}
     return shown
+
+
+def masked_state(value: object, personal: Personal) -> Any:  # noqa: ANN401 - plain data
+    """As `named`, but texts that are personal are short hashes; so are all texts that a pattern
+    keeps of its events.
+    """
+    return _masked(named(value), personal)
+
+
+def _masked(shown: Any, personal: Personal) -> Any:  # noqa: ANN401 - plain data
+    if isinstance(shown, list):
+        return [_masked(one, personal) for one in shown]
+    if not isinstance(shown, dict):
+        return shown
+    return {name: _within(name, one, personal) for name, one in shown.items()}
+
+
+def _within(part: str, shown: Any, personal: Personal) -> Any:  # noqa: ANN401 - plain data
+    root = _ROOTS.get(part)
+    if part == "values":
+        return _hashed(shown)
+    if not isinstance(shown, dict) or (root is None and part != "features"):
+        return _masked(shown, personal)
+    return {
+        name: _hashed(one)
+        if (name in personal.features if root is None else personal.hides(root, name))
+        else _masked(one, personal)
+        for name, one in shown.items()
+    }
+
+
+def _hashed(shown: Any) -> Any:  # noqa: ANN401 - plain data
+    """With every text in it hashed but those of the engine's own."""
+    if isinstance(shown, dict):
+        return {k: one if k in _OUR_OWN else _hashed(one) for k, one in shown.items()}
+    if isinstance(shown, list):
+        return [_hashed(one) for one in shown]
+    return hashed(shown) if isinstance(shown, str) else shown
 
 
 def _opaque(value: bytes | None) -> dict[str, Any]:

@@ -8,29 +8,36 @@ after the other: what one says to another is there before anything later happens
 which a single partition would do it: by time, timers by key, messages, then records by topic and
 place in the log. So in a log that is in order of time nothing depends on the number of partitions.
 However the log is cut into batches, nothing is done before the time up to which every partition
-knows its input.
+knows its input. Where only linked ids make them talk, each goes up to that time by itself until the
+log first links some: nobody can tell the difference.
+
+Nothing is made durable, so states are encoded only where too many have changed to keep them all.
 """
 
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from heapq import merge
 from itertools import islice
 from operator import itemgetter
+from sys import maxsize
 from typing import NamedTuple
 
 from journey_engine.decide.message import Message
 from journey_engine.decode.decode import VALUE_BYTES_MAX, Reader
+from journey_engine.decode.frame import BODY_OF_SINGLE_OBJECT, SINGLE_OBJECT
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
+from journey_engine.define.identity import LINKED
 from journey_engine.define.plan import Plan
 from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.run.clock import StreamClock
 from journey_engine.run.deciding import Observer
 from journey_engine.run.garbage import collected_rarely
-from journey_engine.run.outbox import Output, logged_at
+from journey_engine.run.merge import Ahead
+from journey_engine.run.outbox import Flush, Gathered, Output, logged_at
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.summary import Summary
-from journey_engine.run.task import Ahead, PartitionTask
+from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
 from journey_engine.schemas import Schemas
 
@@ -38,6 +45,8 @@ INBOX = "!inbox"
 """Before every topic: what was said at a time comes before what is read at that time."""
 BATCH = 5_000
 """Records fed between two steps."""
+KEPT = 60_000
+"""Changed states of all partitions that are kept decoded, 0.25 GB as a rule."""
 
 
 class ExchangedError(Exception):
@@ -70,12 +79,21 @@ class Replay:
         """`only` names the partitions that this run takes; None: all of them. With it `outputs`
         raises `ExchangedError` where partitions exchange messages.
         """
-        self._conducted = plan.exchanges and only is None
+        self._exchanges = plan.exchanges and only is None
+        self._conducted = self._exchanges and (
+            _always_exchange(plan) or bool(schemas.by_registry_id)
+        )
+        self._linking = frozenset(
+            SINGLE_OBJECT + key
+            for key, schema in schemas.by_fingerprint.items()
+            if schema.name == LINKED
+        )
+        """How the events begin that make partitions talk."""
         wiring = Wiring(
             plan=plan,
             reader=Reader(schemas, plan.fields, value_bytes_max),
             inputs=tuple(inputs),
-            inbox=INBOX if self._conducted else None,
+            inbox=INBOX if self._exchanges else None,
             partitions=partitions,
         )
         self.summary = Summary()
@@ -98,35 +116,53 @@ class Replay:
             while batch := list(islice(rest, BATCH)):
                 self._feed(batch)
                 if self._conducted:
-                    known = min(task.lowest_tail() for task in self._tasks.values())
+                    known = min([task.lowest_tail() for task in self._tasks.values()])
                     self._conduct(known)
                     yield from self._released(known)
+                elif self._exchanges:
+                    known = min([task.lowest_tail() for task in self._tasks.values()])
+                    self._run(known)
+                    yield from self._released(known)
                 else:
-                    for task in self._tasks.values():
-                        self._run(task)
-                    yield from self._released(min(task.reached() for task in self._tasks.values()))
+                    self._run(maxsize)
+                    reached = min([task.reached() for task in self._tasks.values()])
+                    yield from self._released(reached)
             if self._conducted:
                 self._conduct(None)
+            else:
+                self._run(maxsize)
             yield from self._released(None)
 
     def _feed(self, batch: list[Record]) -> None:
+        if self._exchanges and not self._conducted:
+            self._conducted = any(self._links(record) for record in batch)
         parts: defaultdict[tuple[int, str], list[Record]] = defaultdict(list)
         for record in batch:
             if record.partition not in self._tasks:
                 continue
             parts[record.partition, record.topic].append(record)
-            if self._conducted:
+            if self._exchanges:
                 self._number(record)
         for (partition, topic), records in parts.items():
             self._tasks[partition].feed(topic, records)
+
+    def _links(self, record: Record) -> bool:
+        value = record.value
+        return value is not None and value[:BODY_OF_SINGLE_OBJECT] in self._linking
 
     def _number(self, record: Record) -> None:
         self._numbers[record.partition, record.topic].append((record.offset, self._fed))
         self._fed += 1
 
-    def _run(self, task: PartitionTask) -> None:
-        while any(task.step(0, BATCH)[:2]):
-            self._flush(task)
+    def _run(self, before: int) -> None:
+        """Let each partition go up to that time by itself."""
+        for task in self._tasks.values():
+            progress = task.step(0, BATCH, before)
+            while progress.taken or progress.fired:
+                self._flush(task)
+                progress = task.step(0, BATCH, before)
+            for topic, offset in task.positions().items():
+                self._forget(self._numbers[task.partition, topic], offset)
 
     def _conduct(self, before: int | None) -> None:
         """Do all that happens before that time, in one order over all partitions."""
@@ -149,25 +185,34 @@ class Replay:
         if place is None or not place.topic:
             return place
         waiting = self._numbers[partition, place.topic]
-        while waiting[0][0] < place.offset:
-            waiting.popleft()
+        self._forget(waiting, place.offset)
         return place._replace(offset=waiting[0][1])
+
+    @staticmethod
+    def _forget(waiting: deque[tuple[int, int]], before: int) -> None:
+        while waiting and waiting[0][0] < before:
+            waiting.popleft()
 
     def _flush(self, task: PartitionTask) -> frozenset[int]:
         """Take the outputs, deliver the messages; the partitions that got some."""
-        flush = task.take_flush()
-        if flush is None:
-            return frozenset()
-        task.confirm(flush, flush.number)
-        self.summary.add(flush.statistics)
+        gathered = self._taken(task)
+        self.summary.add(gathered.statistics)
         waiting = self._waiting[task.partition]
-        for output in flush.outputs:
-            sequence = self._sequences[task.partition]
-            self._sequences[task.partition] = sequence + 1
+        sequence = self._sequences[task.partition]
+        for output in gathered.outputs:
             waiting.append(Logged(logged_at(output), task.partition, sequence, output))
-        if flush.messages and not self._conducted:
+            sequence += 1
+        self._sequences[task.partition] = sequence
+        if gathered.messages and not self._conducted:
             raise ExchangedError
-        return frozenset(self._deliver(message) for message in flush.messages)
+        return frozenset([self._deliver(message) for message in gathered.messages])
+
+    def _taken(self, task: PartitionTask) -> Flush | Gathered:
+        flush = task.take_flush() if task.pending() >= KEPT // len(self._tasks) else None
+        if flush is None:
+            return task.take_gathered()
+        task.confirm(flush, flush.number)
+        return flush
 
     def _deliver(self, message: Message) -> int:
         key = key_of(message.target)
@@ -180,11 +225,19 @@ class Replay:
         self._tasks[partition].feed(INBOX, [record])
         return partition
 
-    def _released(self, before: int | None) -> Iterator[Logged]:
+    def _released(self, before: int | None) -> list[Logged]:
         """Outputs logged before that time, of all partitions in one order."""
-        ready = []
+        ready: list[Logged] = []
         for partition, waiting in self._waiting.items():
-            count = sum(1 for each in waiting if before is None or each.at < before)
-            ready.append(waiting[:count])
-            self._waiting[partition] = waiting[count:]
-        return merge(*ready, key=itemgetter(0, 1, 2))
+            end = len(waiting)
+            if before is not None:
+                end = bisect_left(waiting, before, key=itemgetter(0))
+            ready += waiting[:end]
+            self._waiting[partition] = waiting[end:]
+        ready.sort(key=itemgetter(0, 1, 2))
+        return ready
+
+
+def _always_exchange(plan: Plan) -> bool:
+    """Whether partitions may have something to say to each other before two ids are linked."""
+    return plan.accounts is not None or any(channel.capacity for channel in plan.channels.values())

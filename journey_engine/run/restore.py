@@ -7,7 +7,7 @@ transactions. The broker is not asked for an end offset, which the embedded one 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
+from journey_engine.encode.position import MOVING, POSITION_KEY, Position, decode_position
 from journey_engine.run.memory import restore_bytes
 from journey_engine.run.naming import Names
 from journey_engine.run.producing import ShowRemaining, Sink, UnresolvedError
@@ -24,6 +25,8 @@ from journey_engine.run.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+_POSITION_WITHIN = 32
+"""Changelog records looked at from the end; so many times more where none is a position."""
 LEDGER_TAIL = 16
 """Ledger records looked at from the end: a flush leaves one for each time it was tried."""
 TOLD_EVERY_S = 3.0
@@ -97,21 +100,72 @@ class KafkaChangelogs:
 
 
 async def unread(settings: Settings, topic: str, starts: Mapping[int, int]) -> int:
-    """How many records lie in these partitions from these offsets on.
+    """How many records lie in these partitions from these offsets on. Raises as `read_from`."""
+    return sum([len(records) async for _, records in read_from(settings, topic, starts)])
+
+
+async def read_from(
+    settings: Settings, topic: str, starts: Mapping[int, int]
+) -> AsyncGenerator[tuple[int, Sequence[Any]], None]:
+    """Yield what lies in these partitions from these offsets on, by partition.
 
     Raises:
         OffsetOutOfRangeError: a partition ends before its offset.
         KafkaError: the broker cannot be read.
         TimeoutError: it shows no end within the request time-out.
     """
-    count = 0
     async with _reader(settings) as consumer:
         first = await consumer.beginning_offsets([TopicPartition(topic, p) for p in starts])
         begins = {tp.partition: max(at, starts[tp.partition]) for tp, at in first.items()}
         await _begin(consumer, topic, begins)
-        async for _, records, _ in _until_end(consumer, settings):
-            count += len(records)
-    return count
+        async for partition, records, _ in _until_end(consumer, settings):
+            yield partition, records
+
+
+async def ends_of(
+    settings: Settings, topics: Collection[str], partitions: int
+) -> Mapping[int, Mapping[str, int]]:
+    """By partition and topic the offset after the last record, or transaction mark.
+
+    Raises:
+        KafkaError: the broker cannot be read.
+        TimeoutError: it shows no end within the request time-out.
+    """
+    found: dict[int, dict[str, int]] = {number: {} for number in range(partitions)}
+    async with _reader(settings) as consumer:
+        places = [TopicPartition(topic, number) for topic in topics for number in found]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        for place, end in (await _highwaters(consumer, settings)).items():
+            found[place.partition][place.topic] = end
+    return found
+
+
+async def last_positions(settings: Settings, names: Names) -> Mapping[int, Position]:
+    """By partition the last position that is committed; none of a partition without any.
+
+    Raises:
+        KafkaError: the broker cannot be read.
+        TimeoutError: it shows no end within the request time-out.
+    """
+    found: dict[int, Position] = {}
+    async with _reader(settings) as consumer:
+        await _begin(consumer, names.changelog, dict.fromkeys(range(names.partitions), 0))
+        ends = await _highwaters(consumer, settings)
+        begins = await consumer.beginning_offsets(list(ends))
+        back = _POSITION_WITHIN
+        while lacking := {tp: end for tp, end in ends.items() if tp.partition not in found}:
+            consumer.assign(list(lacking))
+            for tp, end in lacking.items():
+                consumer.seek(tp, max(begins[tp], end - back))
+            async for partition, records, _ in _until_end(consumer, settings):
+                for record in records:
+                    if record.key == POSITION_KEY and record.value != MOVING:
+                        found[partition] = decode_position(record.value)
+            if all(end - back <= begins[tp] for tp, end in lacking.items()):
+                break
+            back *= _POSITION_WITHIN
+    return found
 
 
 @asynccontextmanager

@@ -1,27 +1,43 @@
-"""The worker's settings: environment `JOURNEY_*`, a YAML file, a folder of secrets.
+"""The worker's settings: environment `JOURNEY_*`, a YAML file, files of secrets.
 
 The only reader of the environment. What is given in code wins over the environment, that over
-the secrets, those over the file named by `JOURNEY_CONFIG` (or `load(config=…)`).
+the secrets, those over the file named by `JOURNEY_CONFIG` (or `load(config=…)`). A secret may lie
+in a file of its own, named by its variable with `_FILE` behind it (`JOURNEY_SASL_PASSWORD_FILE`),
+or all of them in the folder `JOURNEY_SECRETS_DIR`.
 """
 
+import ipaddress
 import os
 import ssl
+from collections.abc import Mapping
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+from aiokafka.abc import AbstractTokenProvider
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
+
+from journey_engine.run import tokens
+from journey_engine.run.registry_settings import RegistrySettings
 
 PREFIX = "JOURNEY_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 SECRETS_VARIABLE = f"{PREFIX}SECRETS_DIR"
+SHADOW_NAME = r"^([a-z0-9][a-z0-9-]*)?$"
+FILE_SUFFIX = "_FILE"
+"""Behind a secret's variable: it names the file that holds the secret."""
+OAUTH = "OAUTHBEARER"
+TOKEN_BYTES_MIN = 16
 
 
 class ClockKind(StrEnum):
@@ -65,9 +81,10 @@ class Security(NamedTuple):
     sasl_mechanism: str
     sasl_plain_username: str | None
     sasl_plain_password: str | None
+    sasl_oauth_token_provider: AbstractTokenProvider | None
 
 
-class Settings(BaseSettings):
+class Settings(RegistrySettings):
     """All that an operator decides. Durations end in `_ms` or `_s`, sizes in `_bytes`."""
 
     model_config = SettingsConfigDict(
@@ -81,6 +98,10 @@ class Settings(BaseSettings):
     """Names changelog, inbox and ledger, and with the prefix before it the `group`."""
     brokers: Annotated[tuple[str, ...], NoDecode] = ("localhost:9092",)
     topic_prefix: str = Field("", pattern=r"^[a-z0-9._-]*$")
+    shadow: str = Field("", pattern=SHADOW_NAME)
+    """Set: this worker is of the shadow of this name (`journey-engine shadow`). It reads what the
+    live app reads; all else has topics of its own, and so have group and states.
+    """
     group_instance_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     """Who this worker is in its group, the same at each start and nobody else's: one that is back
     within `session_timeout_s` goes on with its partitions, and the others notice nothing (KIP-345).
@@ -102,10 +123,15 @@ class Settings(BaseSettings):
     web_host: str = "127.0.0.1"
     """Only /livez, /readyz and /metrics are served; a container says 0.0.0.0."""
     web_port: int = Field(6066, ge=1, le=65535)
+    web_token: SecretStr | None = Field(None, min_length=TOKEN_BYTES_MIN)
+    """What who reads /metrics must show (`Authorization: Bearer …`); needed where `web_host` is no
+    loopback address. /livez and /readyz are open: they tell states and partition numbers alone.
+    """
 
-    commit_interval_ms: int = Field(100, ge=1, le=60_000)
+    commit_interval_ms: int | None = Field(None, ge=1, le=60_000)
     """How long a partition's work may wait for its commit, a second longer in a backlog; one
-    without work commits nothing.
+    without work commits nothing. By default 100; at least once, where a commit is cheap, 20 to 100:
+    5 for each partition that the worker has.
     """
     commit_records: int = Field(5_000, ge=1, le=20_000)
     """A commit begins at this many inputs of a partition, though the interval is not over; with so
@@ -143,12 +169,23 @@ class Settings(BaseSettings):
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     tls_key_password: SecretStr | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "PLAIN"
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
+    oauth_token_file: Path | None = None
+    """Holds the token, kept fresh by somebody else, such as Kubernetes; read at each connection."""
+    oauth_token_url: str | None = Field(
+        None, pattern=r"^(https://|http://(localhost|127\.0\.0\.1)[:/])"
+    )
+    """Where a token is fetched instead, with `oauth_client_id` and `oauth_client_secret`."""
+    oauth_client_id: str | None = None
+    oauth_client_secret: SecretStr | None = None
+    oauth_scope: str | None = None
 
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces: bool = False
+    """Whether spans are made for OpenTelemetry; where they go is said to it, by `OTEL_…`."""
     log_customer_ids: bool = False
     """Off: logs show a hash in place of a customer's id."""
 
@@ -170,16 +207,40 @@ class Settings(BaseSettings):
             raise ValueError("name at least one broker")
         return value
 
+    @field_validator("traces")
+    @classmethod
+    def _check_traces(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and find_spec("opentelemetry") is None:
+            raise ValueError("traces need OpenTelemetry: pip install 'journey-engine[otel]'")
+        return value
+
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
         if self.session_timeout_s > self.request_timeout_s:
             raise ValueError("session_timeout_s must not be above request_timeout_s")
-        sasl = self.security_protocol.startswith("SASL")
-        if sasl and (self.sasl_username is None or self.sasl_password is None):
+        if self.shadow and self.definitions is not Source.FILES:
+            raise ValueError("a shadow runs what lies in `topologies`: set definitions to `files`")
+        if self.web_token is None and not is_loopback(self.web_host):
+            raise ValueError(
+                f"web_host {self.web_host} can be reached from elsewhere: /metrics needs web_token"
+            )
+        if self.security_protocol.startswith("SASL"):
+            self._check_login()
+        return self
+
+    def _check_login(self) -> None:
+        if self.sasl_mechanism == OAUTH:
+            fetched = (self.oauth_token_url, self.oauth_client_id, self.oauth_client_secret)
+            given = [each is not None for each in fetched]
+            if any(given) != all(given) or all(given) == (self.oauth_token_file is not None):
+                raise ValueError(
+                    "sasl_mechanism OAUTHBEARER needs either oauth_token_file, or "
+                    "oauth_token_url, oauth_client_id and oauth_client_secret"
+                )
+        elif self.sasl_username is None or self.sasl_password is None:
             raise ValueError(
                 f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
             )
-        return self
 
     @classmethod
     def settings_customise_sources(
@@ -191,15 +252,25 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources, the strongest first."""
+        named = InitSettingsSource(settings_cls, _read_secrets(settings_cls))
         yaml = YamlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, file_secret_settings, yaml
+        return init_settings, env_settings, named, file_secret_settings, yaml
 
     @property
     def group(self) -> str:
         """The consumer group, the first part of the transactional ids, the stores' folder: app id
         and prefix, so that two deployments of one app on one broker have nothing in common.
         """
-        return self.topic_prefix + self.app_id
+        return self.own_prefix + self.app_id
+
+    @property
+    def own_prefix(self) -> str:
+        """What stands before the name of each topic but the inputs."""
+        return self.topic_prefix + (f"shadow-{self.shadow}." if self.shadow else "")
+
+    def shadowed(self, name: str) -> "Settings":
+        """The same for the shadow of this name, a `SHADOW_NAME`; without one for the live app."""
+        return self.model_copy(update={"shadow": name})
 
     def security(self) -> Security:
         """The client's security, with certificates read now.
@@ -215,6 +286,23 @@ class Settings(BaseSettings):
             self.sasl_mechanism,
             self.sasl_username,
             password,
+            self._tokens(),
+        )
+
+    def _tokens(self) -> AbstractTokenProvider | None:
+        if not self.security_protocol.startswith("SASL") or self.sasl_mechanism != OAUTH:
+            return None
+        if self.oauth_token_file is not None:
+            return tokens.of_file(self.oauth_token_file)
+        secret = self.oauth_client_secret
+        return tokens.of_grant(
+            tokens.Grant(
+                self.oauth_token_url or "",
+                self.oauth_client_id or "",
+                secret.get_secret_value() if secret else "",
+                self.oauth_scope,
+                self.tls_ca_file,
+            )
         )
 
     def _tls(self) -> ssl.SSLContext:
@@ -242,6 +330,35 @@ class Settings(BaseSettings):
         return self.model_dump(mode="json")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read_secrets(settings_cls: type[BaseSettings]) -> dict[str, Any]:
+    """Of each secret whose variable with `_FILE` behind it is set, what that file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        SettingsError: the secret is in the environment as well.
+    """
+    environ = os.environ  # noqa: TID251 - this module is the one reader
+    return {
+        name: _read_secret(PREFIX + name.upper(), environ)
+        for name, field in settings_cls.model_fields.items()
+        if field.annotation == SecretStr | None and PREFIX + name.upper() + FILE_SUFFIX in environ
+    }
+
+
+def _read_secret(variable: str, environ: Mapping[str, str]) -> str:
+    if variable in environ:
+        raise SettingsError(f"{variable} and {variable}{FILE_SUFFIX} are both set")
+    return Path(environ[variable + FILE_SUFFIX]).read_text(encoding="utf-8").rstrip("\r\n")
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which another process of ours runs with these settings and no others."""
     environ = os.environ  # noqa: TID251 - this module is the one reader
@@ -263,7 +380,8 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
 
     Raises:
         pydantic.ValidationError: a setting is unknown, missing or out of its range.
-        FileNotFoundError: the file that was named does not exist.
+        SettingsError: a secret is given twice.
+        FileNotFoundError: a file that was named does not exist.
     """
     environ = os.environ  # noqa: TID251 - this module is the one reader
     path = config or (Path(named) if (named := environ.get(CONFIG_VARIABLE)) else None)

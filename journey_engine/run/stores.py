@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+CLUSTER_FILE = "cluster"
+"""Beside the stores of a group: the id of the cluster that they belong to."""
 INSTALL = "pip install 'journey-engine[rocksdb]'"
 
 
 class Stores:
     """Opens the stores of one process, which share RocksDB's part of `memory_mib`.
 
-    Raises `StoreError` where the settings want a disk and RocksDB is not installed.
+    `cluster` is the id of the Kafka cluster whose changelogs they are copies of; "": nobody asks.
+
+    Raises `StoreError` where the settings want a disk and RocksDB is not installed, and where the
+    stores are another cluster's; nothing is deleted.
     """
 
-    def __init__(self, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self, settings: Settings, now_ms: Callable[[], int] = wall_ms, cluster: str = ""
+    ) -> None:
         self._settings = settings
         self._now_ms = now_ms
         self._memory: RocksMemory | None = None
@@ -42,6 +49,8 @@ class Stores:
         from journey_engine.run import rocks  # noqa: PLC0415 - an extra
 
         self._memory = rocks.RocksMemory(store_mib(settings.memory_mib))
+        if cluster:
+            self._claim(cluster)
 
     def open(self, partition: int) -> Store:
         """The partition's store; one that is damaged or too old to be used is empty.
@@ -65,6 +74,24 @@ class Stores:
             log.error("store_discarded", path=str(path), reason=str(error))  # noqa: TRY400 - said, and cured
             rocks.discard(path)
             return _open(settings.store, path, self._memory)
+
+    def _claim(self, cluster: str) -> None:
+        """Those of another cluster hold what `failover` undid, and their offsets are others."""
+        folder = self._settings.data_dir / self._settings.group
+        note = folder / CLUSTER_FILE
+        try:
+            whose = note.read_text() if note.exists() else ""
+            if not whose:
+                folder.mkdir(parents=True, exist_ok=True)
+                note.write_text(cluster)
+        except OSError as error:
+            raise StoreError(f"{note}: {error}") from error
+        if whose not in ("", cluster):
+            raise StoreError(
+                f"the states in {folder} are of the Kafka cluster {whose}, and this is {cluster}. "
+                "They may be the only copy left. To go on with what the topics hold here, behind "
+                f"`journey-engine failover`, delete {folder} (data_dir)."
+            )
 
 
 def _open(kind: StoreKind, path: "Path", memory: "RocksMemory") -> Store:

@@ -62,4 +62,5 @@ class Summary:
         for (_, candidate), count in statistics.sends.items():
             if candidate not in NOT_REFUSED:
                 self.refused[candidate] += count
-        self.dead_letters.update(statistics.dead_letters)
+        for (code, _), count in statistics.dead_letters.items():
+            self.dead_letters[code] += count

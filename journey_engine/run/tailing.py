@@ -1,6 +1,6 @@
 """Reading topics from their beginning, to their end or on and on, outside any consumer group."""
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -20,8 +20,10 @@ async def tail(
     only: int | None = None,
     follow: bool = False,
     settled: bool = False,
+    starts: Mapping[str, int] | None = None,
 ) -> AsyncGenerator[Record, None]:
-    """Yield the records of all partitions, or of `only` one, in order within each.
+    """Yield the records of all partitions, or of `only` one, in order within each; of the topics in
+    `starts` from these offsets on.
 
     Without `follow` it ends when each partition was read to the last stable offset that the fetches
     show: an open transaction is not waited for. `settled` it does wait for those that are open, so
@@ -45,6 +47,9 @@ async def tail(
         await consumer.start()
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
+        for place in places:
+            if starts is not None and place.topic in starts:
+                consumer.seek(place, starts[place.topic])
         while True:
             polled = await consumer.getmany(timeout_ms=_POLL_MS)
             for records in polled.values():

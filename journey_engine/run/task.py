@@ -13,10 +13,10 @@ and at start `restore`, `restored` and, where the ledger is ahead of the positio
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from journey_engine.decide.message import Message
-from journey_engine.decode.decode import Mark
+from journey_engine.decode.decode import Mark, NeedSchema
 from journey_engine.decode.record import Fetched, Record
 from journey_engine.encode.ledger import LedgerEntry, Run, Tick
 from journey_engine.encode.position import Position, decode_position, encode_position
@@ -26,17 +26,17 @@ from journey_engine.run.deciding import Deciding, Observer
 from journey_engine.run.ledger import Notes, Prescription
 from journey_engine.run.merge import (
     NEVER,
-    Content,
+    Ahead,
     Item,
     Merge,
 )
 from journey_engine.run.outbox import Flush, Gathered
-from journey_engine.run.restoration import Restoration
+from journey_engine.run.restoration import Restoration, RestorationError
 from journey_engine.run.states import States
 from journey_engine.run.store import POSITION_KEY, Store
 from journey_engine.run.wiring import Wiring
 
-TURN = 64
+TURN: Final = 64
 """With the wall clock: so many timers, then so many events, while there are both."""
 
 
@@ -49,17 +49,6 @@ class Progress(NamedTuple):
     taken: int
     fired: int
     flush_now: bool
-
-
-class Ahead(NamedTuple):
-    """What a partition does next, in the order in which one partition would do it all: by time,
-    timers (of no topic) by their key, then records by topic and offset.
-    """
-
-    time: int
-    topic: str
-    key: str
-    offset: int
 
 
 class PartitionTask:
@@ -173,19 +162,27 @@ class PartitionTask:
         lane = self._merge.lanes[topic]
         tail = lane.tail
         fetched = lane.fetched or 0
+        inbox, reader = topic == self._wiring.inbox, self._deciding.reader
+        registry = self._wiring.registry
         items = []
         for record in records:
-            if record.offset < fetched:
+            offset = record.offset
+            if offset < fetched:
                 continue
-            content, original = self._decode(topic, record)
+            if inbox:
+                content, original = read_inbox(record, reader, registry)
+            else:
+                content, original = read_input(record, reader, registry), record
             tail = self.clock.merge_time(tail, record, content)
-            items.append(Item(tail, topic, record.offset, content, original))
-            fetched = record.offset + 1
+            items.append(Item(tail, topic, offset, content, original))
+            fetched = offset + 1
         self._merge.put(items)
         self._merge.fetched(topic, position if position is not None else fetched, end, asked_at)
 
-    def step(self, wall_now: int, budget: int) -> Progress:
-        """Take inputs and fire timers, at most `budget` of both together."""
+    def step(self, wall_now: int, budget: int, before: int = sys.maxsize) -> Progress:
+        """Take inputs and fire timers, at most `budget` of both together, and but for marks only
+        those `before` that merge time (`stream`).
+        """
         if self._flush_now:
             return Progress(0, 0, flush_now=True)
         if self._prescription is not None:
@@ -194,12 +191,14 @@ class PartitionTask:
         while taken + fired < budget and not self._flush_now:
             item = self.clock.ready(self._merge, wall_now)
             if item is not None and not self._deciding.ready(item):
+                if self._schema_told(item):
+                    continue
                 break
-            limit = self.clock.limit(self._merge, item, wall_now)
+            limit = min(self.clock.limit(self._merge, item, wall_now), before - 1)
             self._turn = (self._turn + 1) % (2 * TURN)
             if (item is None or self.clock.timers_first or self._turn < TURN) and self._fire(limit):
                 fired += 1
-            elif item is None:
+            elif item is None or (item.time >= before and not isinstance(item.content, Mark)):
                 break
             else:
                 self._merge.take(item)
@@ -225,6 +224,8 @@ class PartitionTask:
                 break
             item = items[0]
             if not self._deciding.ready(item):
+                if self._schema_told(item):
+                    continue
                 break
             prescription.took(item.offset)
             if item.offset <= step.last:
@@ -236,14 +237,12 @@ class PartitionTask:
             self._flush_now = True
         return Progress(taken, fired, self._flush_now)
 
-    def _decode(self, topic: str, record: Fetched) -> tuple[Content, Fetched]:
-        if topic == self._wiring.inbox:
-            return read_inbox(record, self._deciding.reader)
-        return read_input(record, self._deciding.reader), record
-
     def _take(self, item: Item, now: int) -> None:
         self._notes.took(item, self.clock.noted(now, item))
         self._bytes += item.bytes
+        self._deciding.gathered.statistics.arrived(item.time)
+        if item.topic != self._wiring.inbox:
+            self._deciding.gathered.statistics.took(item.topic)
         if self._deciding.take(item, now):
             # The definitions changed: what was decoded by the former ones is so no more, and what
             # was decided by them is a flush of its own.
@@ -252,6 +251,19 @@ class PartitionTask:
         held = self._bytes + self._deciding.gathered.told_bytes
         if held >= self._wiring.buffers.flush_bytes and self._prescription is None:
             self._flush_now = True
+
+    def _schema_told(self, item: Item) -> bool:
+        """Whether what an item waits for was told; lanes take times from it: all is read anew."""
+        content = item.content
+        if not isinstance(content, NeedSchema):
+            return False
+        if content.id not in self._deciding.reader.schemas.by_registry_id:
+            # What was told of an id that there is not is forgotten after a while.
+            if self._wiring.registry is not None:
+                self._wiring.registry.want(content.id)
+            return False
+        self._decode_again()
+        return True
 
     def _decode_again(self) -> None:
         lanes, waiting = self._merge.lanes, {}
@@ -264,7 +276,8 @@ class PartitionTask:
             for item in items:
                 content = item.content
                 if topic != self._wiring.inbox or not isinstance(content, Message):
-                    content = read_input(item.record, self._deciding.reader)
+                    registry = self._wiring.registry
+                    content = read_input(item.record, self._deciding.reader, registry)
                 tail = self.clock.merge_time(tail, item.record, content)
                 again.append(Item(tail, topic, item.offset, content, item.record))
             self._merge.put(again)
@@ -280,6 +293,14 @@ class PartitionTask:
         self._notes.fired(self.clock.noted_tick(now))
         self._deciding.fire(key, up_to, now)
         return True
+
+    def take_gathered(self) -> Gathered:
+        """What was left for others since the last flush, where nothing has to be made durable: the
+        states wait for one all the same, `pending` of them.
+        """
+        gathered = self._deciding.gathered
+        self._begin()
+        return gathered
 
     def take_flush(self) -> Flush | None:
         """All that was done since the last flush; None where there is nothing, or where a
@@ -304,6 +325,7 @@ class PartitionTask:
             clock=self.clock.now,
             flush=number,
             merge_times=self._merge.bounds(),
+            cluster=self._wiring.cluster,
         )
         self._in_flight = Flush(
             LedgerEntry(self._begun_with, number, self._notes.take()),
@@ -342,6 +364,7 @@ class PartitionTask:
         self._states.load()
         data = self._store.get(POSITION_KEY)
         self._position = None if data is None else decode_position(data)
+        self._check_cluster()
         self._deciding.load(None if self._position is None else self._position.plan_hash)
         self._begun_with = self._deciding.plan_hash
         self._in_flight = self._prescription = None
@@ -351,6 +374,15 @@ class PartitionTask:
         else:
             self.clock.resume(self._position.clock)
             self._merge.resume(self._position.next_offsets, self._position.merge_times)
+
+    def _check_cluster(self) -> None:
+        """Copied to another cluster, records have other offsets: not ours to go on from."""
+        at = "" if self._position is None else self._position.cluster
+        if at and self._wiring.cluster and at != self._wiring.cluster:
+            raise RestorationError(
+                f"partition {self.partition} stands at offsets of the cluster {at}, and this is "
+                f"{self._wiring.cluster}: map them with `journey-engine failover`"
+            )
 
     def rewind(self) -> None:
         """Everything taken was flushed: forget what was fetched and not taken; the fetch must be

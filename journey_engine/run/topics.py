@@ -4,19 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
     KafkaConnectionError,
     KafkaError,
+    NodeNotReadyError,
+    NotCoordinatorForGroupError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.errors import TopicAlreadyExistsError as AlreadyExists
 
 from journey_engine.define.topics import Topics, TopicSpec
+from journey_engine.run.naming import full_names
 from journey_engine.run.settings import Settings
 
 MAX_BYTES = "max.message.bytes"
@@ -36,7 +41,7 @@ class TopicsError(Exception):
 
 
 @asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def connected(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client.
 
     Raises:
@@ -50,6 +55,8 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         raise BrokerAbsentError(await _absence(settings.brokers)) from error
     try:
         yield admin
+    except NodeNotReadyError as error:  # a refused token shows only in what is asked next
+        raise BrokerAbsentError(await _absence(settings.brokers)) from error
     finally:
         await admin.close()
 
@@ -77,13 +84,14 @@ async def _absence(brokers: Sequence[str]) -> str:
 
 
 async def create_topics(settings: Settings, topics: Topics) -> list[str]:
-    """Make the topics that are missing; their names. Those that exist are left as they are.
+    """Make the topics that are missing, of a shadow but the inputs; their names. Those that exist
+    are left as they are.
 
     Raises:
         BrokerAbsentError: no broker answers.
         TopicsError: the broker refuses one.
     """
-    return await _create(settings, _named(settings, topics))
+    return await _create(settings, _owned(settings, topics))
 
 
 async def create_topic(settings: Settings, spec: TopicSpec) -> bool:
@@ -92,7 +100,7 @@ async def create_topic(settings: Settings, spec: TopicSpec) -> bool:
 
 
 async def _create(settings: Settings, wanted: Mapping[str, TopicSpec]) -> list[str]:
-    async with _admin(settings) as admin:
+    async with connected(settings) as admin:
         present = set(await admin.list_topics())
         new = [_new(name, spec) for name, spec in wanted.items() if name not in present]
         if not new:
@@ -115,14 +123,15 @@ def keeping_inputs(topics: Topics) -> Topics:
 
 
 async def delete_topics(settings: Settings, topics: Topics) -> None:
-    """Delete the topics and all that is in them; those that are not there are passed over.
+    """Delete the topics, of a shadow but the inputs, and all that is in them; those that are not
+    there are passed over.
 
     Raises:
         BrokerAbsentError: no broker answers.
         TopicsError: the broker refuses one.
     """
-    async with _admin(settings) as admin:
-        response = await admin.delete_topics(list(_named(settings, topics)))
+    async with connected(settings) as admin:
+        response = await admin.delete_topics(list(_owned(settings, topics)))
         gone = (0, UnknownTopicOrPartitionError.errno)
         refused = [_refusal(*error) for error in response.topic_error_codes if error[1] not in gone]
     if refused:
@@ -136,7 +145,7 @@ async def require_topics(settings: Settings, names: Collection[str]) -> None:
         BrokerAbsentError: no broker answers.
         TopicsError: one is missing.
     """
-    async with _admin(settings) as admin:
+    async with connected(settings) as admin:
         missing = sorted(set(names) - set(await admin.list_topics()))
     if missing:
         raise TopicsError(
@@ -151,7 +160,7 @@ async def check_topics(settings: Settings, topics: Topics) -> None:
         BrokerAbsentError: no broker answers.
         TopicsError: one is missing, differs in partitions, or takes too small records.
     """
-    async with _admin(settings) as admin:
+    async with connected(settings) as admin:
         # Asking for a topic by name would make it on some brokers: the list does not.
         present = set(await admin.list_topics())
         wanted = _named(settings, topics)
@@ -175,9 +184,19 @@ async def partitions_of(settings: Settings, topic: str) -> int:
     Raises:
         BrokerAbsentError: no broker answers.
     """
-    async with _admin(settings) as admin:
+    async with connected(settings) as admin:
         (described,) = await admin.describe_topics([topic])
     return len(described["partitions"])
+
+
+async def cluster_of(settings: Settings) -> str:
+    """The id of the Kafka cluster; "" of one that has none.
+
+    Raises:
+        BrokerAbsentError: no broker answers.
+    """
+    async with connected(settings) as admin:
+        return str((await admin.describe_cluster()).get("cluster_id") or "")
 
 
 async def members(settings: Settings) -> int:
@@ -186,15 +205,31 @@ async def members(settings: Settings) -> int:
     Raises:
         BrokerAbsentError: no broker answers.
         TimeoutError: none is ready to tell within the request time-out.
+        KafkaError: the broker refuses to tell.
     """
-    async with _admin(settings) as admin, asyncio.timeout(settings.request_timeout_s):
+    async with connected(settings) as admin, asyncio.timeout(settings.request_timeout_s):
         while True:
             try:
                 answers = await admin.describe_consumer_groups([settings.group])
-            except GroupCoordinatorNotAvailableError:  # a new broker makes its groups' topic first
+                return sum(_members(group) for answer in answers for group in answer.groups)
+            except _MOVING:
                 await asyncio.sleep(0.2)
-                continue
-            return sum(len(group[5]) for answer in answers for group in answer.groups)
+
+
+_MOVING = (
+    GroupCoordinatorNotAvailableError,  # a new broker makes its groups' topic first
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
+"""A group's coordinator is about to begin: who asks again will be told."""
+
+
+def _members(group: Sequence[Any]) -> int:
+    """How many a described group has; its error comes with an empty list, and none is raised."""
+    code, name, *_ = group
+    if code:
+        raise for_code(code)(f"group {name}: its members are not told")
+    return len(group[5])
 
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: frozenset[str]) -> None:
@@ -207,10 +242,19 @@ async def _until_listed(admin: AIOKafkaAdminClient, names: frozenset[str]) -> No
 
 
 def _named(settings: Settings, topics: Topics) -> Mapping[str, TopicSpec]:
-    return {settings.topic_prefix + name: spec for name, spec in topics.all.items()}
+    full = full_names(topics, settings)
+    return {full[name]: spec for name, spec in topics.all.items()}
 
 
-def _new(name: str, spec: TopicSpec) -> NewTopic:
+def _owned(settings: Settings, topics: Topics) -> Mapping[str, TopicSpec]:
+    """Those that are the app's to make and to delete: a shadow's inputs are the live app's."""
+    inputs = {spec.name for spec in topics.inputs.values()} if settings.shadow else set()
+    wanted = _named(settings, topics)
+    return {name: spec for name, spec in wanted.items() if spec.name not in inputs}
+
+
+def config_of(spec: TopicSpec) -> dict[str, str]:
+    """What Kafka is told of a topic, by Kafka's own names."""
     config = {
         "cleanup.policy": spec.cleanup,
         "min.insync.replicas": str(spec.min_in_sync),
@@ -223,11 +267,15 @@ def _new(name: str, spec: TopicSpec) -> NewTopic:
         config["min.compaction.lag.ms"] = str(spec.compaction_lag)
     if spec.timestamp == "append":
         config["message.timestamp.type"] = "LogAppendTime"
+    return config
+
+
+def _new(name: str, spec: TopicSpec) -> NewTopic:
     return NewTopic(
         name=name,
         num_partitions=spec.partitions,
         replication_factor=spec.replication,
-        topic_configs=config,
+        topic_configs=config_of(spec),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiokafka
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
@@ -162,7 +162,12 @@ class BatchConsumer(Consumer):
             await asyncio.sleep(timeout_s or 0.001)
             return {}
         async with self._polling:
-            records: Mapping[TP, list[Any]] = await self._getmany(active, timeout_s)
+            try:
+                records: Mapping[TP, list[Any]] = await self._getmany(active, timeout_s)
+            except NoOffsetForPartitionError:
+                # After a rebalance aiokafka may look for a committed offset before the plane has
+                # set the position, which it does of every partition that it opens.
+                return {}
         if self._is_stale(generation):
             return {}  # they belong to an assignment that is gone; the next begins with a seek
         return records

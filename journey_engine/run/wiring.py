@@ -7,6 +7,7 @@ from journey_engine.decode.decode import Reader
 from journey_engine.define.plan import Plan
 from journey_engine.run.merge import DEFAULT_BUFFERS, BufferLimits
 from journey_engine.run.states import StateCache
+from journey_engine.schemas import RegistryId
 
 
 class Definition(NamedTuple):
@@ -24,6 +25,20 @@ class Catalogue(Protocol):
         ...
 
 
+class Ids(Protocol):
+    """A Schema Registry, asked off the data plane: what an id stands for is in
+    `Schemas.by_registry_id` once it has told.
+    """
+
+    def want(self, schema_id: RegistryId) -> None:
+        """Have it asked for an id; no matter how often."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Why partitions wait for it; None while none has reason to."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What all partitions of a worker share. `inbox` None: there is none (replay)."""
@@ -37,3 +52,11 @@ class Wiring:
     states: StateCache = field(default_factory=StateCache)
     catalogue: Catalogue | None = None
     """Other definitions that may be activated; None: `plan` is in force whatever is said (V2)."""
+    cluster: str = ""
+    """The id of the Kafka cluster that positions are noted of; "": of any."""
+    registry: Ids | None = None
+    """None: a record that names its schema by a registry's id is a dead letter."""
+
+    def waits(self) -> str | None:
+        """Why partitions wait for the registry; None: they do not."""
+        return None if self.registry is None else self.registry.trouble()

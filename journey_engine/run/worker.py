@@ -13,7 +13,7 @@ from faust.types import TP
 
 from journey_engine.run.app import whole_partitions
 from journey_engine.run.clock import wall_ms
-from journey_engine.run.partition import Partition, Parts, open_together
+from journey_engine.run.partition import Partition, Parts, open_together, tick_s
 from journey_engine.run.positions import Positions
 from journey_engine.run.producing import FencedError, UnresolvedError
 from journey_engine.run.standby import Standbys
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.02
-"""How long an idle poll waits: the most by which a timer is late for it."""
 STEP_BUDGET = 500
 """Inputs and timers of a partition taken before the event loop gets its turn."""
 RELEASE_WITHIN_S = 10.0
@@ -72,6 +70,8 @@ class Worker:
         self._record_at = 0.0
         self.beat = time.monotonic()
         """When the loop last came round; liveness looks at it."""
+        serving = lambda: sum(each.running for each in self._running.values())  # noqa: E731
+        self._metrics.begins(self._names.partitions, self._names.read, serving)
 
     def missing(self) -> str | None:
         """Why this worker is not ready; None when all its partitions run."""
@@ -83,7 +83,8 @@ class Worker:
         if self._fenced:
             return f"partitions that another owner has taken: {sorted(self._fenced)}"
         recovering = sorted(n for n, partition in self._running.items() if not partition.running)
-        return f"partitions that recover: {recovering}" if recovering else None
+        why = f"partitions that recover: {recovering}"
+        return why if recovering else self._parts.wiring.waits()
 
     @property
     def partitions(self) -> list[int]:
@@ -131,7 +132,7 @@ class Worker:
                     partition.run()
                 self._running = opened
                 self._taken = True
-        self._metrics.running(len(opened))
+        self._metrics.reassigned()
         return begin
 
     async def _open(self, partitions: Mapping[int, Partition], assignment: int) -> bool:
@@ -150,6 +151,7 @@ class Worker:
                 if attempt == OPENING_ATTEMPTS:
                     raise
         seconds = round(time.monotonic() - begun, 3)
+        self._metrics.opened(len(partitions), seconds)
         log.info("partitions_opened", partitions=sorted(partitions), seconds=seconds)
         return True
 
@@ -184,7 +186,7 @@ class Worker:
             self._paused, self._recovered = set(), []
             self._fenced.clear()
             self._noted.clear()
-            self._metrics.running(0)
+            self._metrics.reassigned()
             for number, task in work.items():
                 if not flush or number not in running or not running[number].running:
                     task.cancel()
@@ -232,7 +234,8 @@ class Worker:
         while not self._stopping:
             await self._go_on(consumer)
             try:
-                records = await consumer.poll(0.0 if busy else TICK_S)
+                wait_s = 0.0 if busy else tick_s(self._running.values(), self._parts)
+                records = await consumer.poll(wait_s)
             except OffsetOutOfRangeError as error:
                 await self._pass_gaps(consumer, error.args[0])
                 continue
@@ -305,7 +308,7 @@ class Worker:
 
     def _begin_commits(self, consumer: "BatchConsumer") -> None:
         for number, partition in self._running.items():
-            if number not in self._work and partition.due(self.beat):
+            if number not in self._work and partition.due(self.beat, len(self._running)):
                 self._work[number] = asyncio.create_task(self._commit(partition, consumer))
 
     async def _commit(self, partition: Partition, consumer: "BatchConsumer") -> None:
@@ -327,7 +330,6 @@ class Worker:
             return
         del self._running[number]
         self._fenced.add(number)
-        self._metrics.partitions.set(len(self._running))
         consumer.pause_partitions({TP(topic, number) for topic in self._names.read})
         await partition.release(self.beat, commit=False)
         # A transaction that the broker timed out looks the same: then it is ours still, and no
