@@ -1,16 +1,25 @@
 """What all tests may ask for: the project's own schemas and data, and how many examples to try."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from journey_engine.run.brokers import EmbeddedBroker, KafkaBroker
 from journey_engine.schemas import Schemas
+from tests.guarded import GuardedKafka
+from tests.registry.server import RegistryServer
 
 REQUIRE_KAFKA = "REQUIRE_KAFKA"
+REQUIRE_PROMETHEUS = "REQUIRE_PROMETHEUS"
+REQUIRE_NODE = "REQUIRE_NODE"
 ROOT = Path(__file__).parents[1]
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -40,10 +49,66 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
-@pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+def require_kafka() -> None:
+    """Skip where Kafka cannot run, unless it must."""
     missing = KafkaBroker.missing()
     if missing is not None and os.environ.get(REQUIRE_KAFKA) != "1":  # noqa: TID251 - a test setting
         pytest.skip(f"Apache Kafka cannot run here: {missing}")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    require_kafka()
     with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    missing = KafkaBroker.missing()  # it takes the same Java and Maven
+    if missing is not None and os.environ.get(REQUIRE_KAFKA) != "1":  # noqa: TID251 - a test setting
+        pytest.skip(f"a Schema Registry cannot run here: {missing}")
+    with RegistryServer(tmp_path_factory.mktemp("registry") / "server.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prometheus_programs() -> Path:
+    """Where prometheus and promtool lie."""
+    found = shutil.which("promtool")
+    if found is None and os.environ.get(REQUIRE_PROMETHEUS) != "1":  # noqa: TID251 - a test setting
+        pytest.skip("Prometheus is not installed (Debian: apt-get install prometheus)")
+    return Path(found or "").parent
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The folder of the programs in JavaScript, with their packages (`make node`)."""
+    folder = ROOT / "tests" / "contract" / "node"
+    there = shutil.which("node") is not None and (folder / "node_modules").exists()
+    if not there and os.environ.get(REQUIRE_NODE) != "1":  # noqa: TID251 - a test setting
+        pytest.skip("Node.js, or its packages (`make node`), are not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
+    require_kafka()
+    with GuardedKafka(tmp_path_factory.mktemp("guarded") / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def _exporter() -> InMemorySpanExporter:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)  # a process has one, once
+    return exporter
+
+
+@pytest.fixture
+def spans(_exporter: InMemorySpanExporter) -> InMemorySpanExporter:
+    """The spans that this process leaves from now on."""
+    _exporter.clear()
+    return _exporter

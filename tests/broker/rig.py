@@ -242,6 +242,8 @@ class Process:
             **settings,
         }
         self._url = f"http://127.0.0.1:{environment['JOURNEY_WEB_PORT']}"
+        token = environment.get("JOURNEY_WEB_TOKEN")
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._log_file = rig.log_file
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("ab") as log:
@@ -272,9 +274,11 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+        given = self._headers if headers is None else headers
+        request = urllib.request.Request(self._url + path, headers=dict(given))  # noqa: S310 - our own
         try:
-            with urllib.request.urlopen(self._url + path, timeout=2) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - our own
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             with refusal:

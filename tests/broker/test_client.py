@@ -30,6 +30,7 @@ from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.settings import Settings, environment
 from journey_engine.run.topics import TopicsError
+from journey_engine.schemas import Schemas
 from tests.broker.rig import PATIENCE_S
 from tests.broker.shipped import ShippedRig
 from tests.run.shop import HOUR, SCHEMAS
@@ -66,7 +67,9 @@ class Example:
         self._process.wait(PATIENCE_S)
 
 
-def asked(number: int, *, customer: str = "c1", **changes: object) -> OutRecord:
+def asked(
+    number: int, *, customer: str = "c1", schemas: Schemas = SCHEMAS, **changes: object
+) -> OutRecord:
     """A command as a worker writes it, an hour to live."""
     now = int(datetime.now(UTC).timestamp() * 1000)
     command = Decided(
@@ -90,7 +93,7 @@ def asked(number: int, *, customer: str = "c1", **changes: object) -> OutRecord:
         Origin("e1", "interactions.web.v1", 0, 0),
         "d1",
     )
-    return encode_command(replace(command, **changes), SCHEMAS)
+    return encode_command(replace(command, **changes), schemas)
 
 
 @pytest.fixture

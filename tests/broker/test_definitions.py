@@ -2,6 +2,7 @@
 rolled back, survived by a kill; a journey stopped. As an operator types it.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -34,7 +35,8 @@ class Operator:
     def says(self, *words: str) -> str:
         settings = self._rig.settings
         told = ["--broker", ",".join(settings.brokers), "--prefix", settings.topic_prefix]
-        environment = {**os.environ, "JOURNEY_APP_ID": settings.app_id}  # noqa: TID251 - the command's
+        app = {"JOURNEY_APP_ID": settings.app_id, "JOURNEY_DEFINITIONS": "topic"}
+        environment = {**os.environ, **app}  # noqa: TID251 - the command's
         done = subprocess.run(
             [sys.executable, "-m", "journey_engine", *words, *told, "--topologies", self.folder],
             cwd=ROOT,
@@ -119,3 +121,16 @@ async def test_v2_definitions_change_and_go_back_under_a_running_worker(
         for customer in ("cora", "dora"):
             assert await versions(rig, customer, lambda one: one["end"] == "STOPPED") == 1
         assert worker.stop() == 0
+    assert standing(operator.says("journeys", "list", "--json")) == {
+        (1, False, "stopped", 0),
+        (2, True, "stopped", 0),
+    }
+
+
+def standing(listed: str) -> set[tuple[int, bool | None, str, int]]:
+    """How the versions of one journey stand."""
+    return {
+        (each["version"], each["kept"], each["status"], each["instances"])
+        for each in json.loads(listed)
+        if each["journey"] == "cart-rescue"
+    }

@@ -88,9 +88,9 @@ async def test_a_commit_carries_outputs_state_and_group_offsets(rig: Rig) -> Non
     metrics = Metrics()
     async with opened(parts_of(rig, metrics)) as partition:
         work(rig, partition)
-        assert partition.due(1.0)
+        assert partition.due(1.0, 1)
         await partition.commit(1.0)
-        assert not partition.due(100.0), "an idle partition begins no transaction"
+        assert not partition.due(100.0, 1), "an idle partition begins no transaction"
         reached = dict(partition.positions())
         assert partition.task.position is not None
     assert await rig.written()
@@ -220,7 +220,7 @@ async def test_an_unknown_outcome_is_read_from_the_changelog(rig: Rig) -> None:
         await partition.recover()
         assert dict(partition.positions()) == reached
         partition.run()
-        assert not partition.due(100.0)
+        assert not partition.due(100.0, 1)
     assert set((await rig.written()).values()) == {1}
     metrics = parts.encoding.metrics.registry
     assert metrics.get_sample_value("journey_unresolved_commits_total") == 1

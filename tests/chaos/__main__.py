@@ -32,6 +32,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=0, help="in all; 0: the short form")
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--rate", type=int, default=3000, help="events a second")
+    parser.add_argument(
+        "--guarded", action="store_true", help="all clients over TLS, with SCRAM-SHA-512"
+    )
     parser.add_argument("--keep", type=Path, help="keep logs and data in this folder")
     return parser.parse_args()
 
@@ -41,7 +44,7 @@ def plans(asked: argparse.Namespace) -> list[Plan]:
     long = asked.minutes >= LONG_MINUTES
     seeds = [asked.seed] if asked.seed is not None else list(range(1, 11 if long else 3))
     seconds = max(SHORT_S, asked.minutes * 60 / (10 if long else 2) - OVERHEAD_S)
-    return [Plan(seed, seconds, asked.rate) for seed in seeds]
+    return [Plan(seed, seconds, asked.rate, asked.guarded) for seed in seeds]
 
 
 def run(plan: Plan, keep: Path | None) -> Outcome:

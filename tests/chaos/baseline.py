@@ -52,10 +52,10 @@ async def baseline(seed: int, seconds: float, rate: int, folder: Path) -> dict[s
         sent = sum(len(records) for records in load.sent.values())
         await _until_quiet(cluster, answers, wanted.partitions, sent)
         await cluster.leave()
-        broker = cluster.broker.address
-        inputs = await read(broker, wanted.inputs, wanted.partitions)
-        committed = await read(broker, (answers,), wanted.partitions)
-        raw = await read(broker, (answers,), wanted.partitions, "read_uncommitted")
+        settings = cluster.settings
+        inputs = await read(settings, wanted.inputs, wanted.partitions)
+        committed = await read(settings, (answers,), wanted.partitions)
+        raw = await read(settings, (answers,), wanted.partitions, "read_uncommitted")
     return {
         "baseline": "faust exactly_once",
         "seed": seed,

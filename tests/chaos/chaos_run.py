@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from journey_engine.encode.ledger import Run, decode_ledger
 from journey_engine.encode.message import is_message
 from journey_engine.run import definitions
 from journey_engine.run.naming import Names, names
 from journey_engine.run.settings import ClockKind, StoreKind
-from journey_engine.run.tailing import tail
 from journey_engine.run.topics import create_topics
 from tests.chaos import checks
 from tests.chaos.cluster import APP, ROOT, TOPOLOGIES, Cluster
+from tests.chaos.covering import StuckError, covered, inbox_ends
 from tests.chaos.faults import Faults
 from tests.chaos.judging import Evidence, judge, only
 from tests.chaos.load import Load
@@ -24,8 +23,6 @@ from tests.chaos.schedule import draw
 from tests.chaos.workload import Workload
 
 WORKERS = 3
-STUCK_AFTER_S = 60.0
-"""Without a commit of any partition, while there is something to take."""
 STARTED_WITHIN_S = 60.0
 SETTLED_S = 2.0
 """How long the last timers have after the last input is taken."""
@@ -35,10 +32,6 @@ FENCED_ERRORS = (b"ProducerFenced", b"InvalidProducerEpoch")
 MUST_BE_ZERO = ("lost", "duplicated", "reordered", "timers_twice")
 
 
-class StuckError(Exception):
-    """The workers did not take all input in time; the message says what is left."""
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is run: the load lasts `seconds`, at `rate` events a second."""
@@ -46,6 +39,8 @@ class Plan:
     seed: int
     seconds: float
     rate: int
+    guarded: bool = False
+    """Every client over TLS, with a login."""
 
     @property
     def clock(self) -> ClockKind:
@@ -79,7 +74,9 @@ class ChaosRun:
         defined = definitions.load(TOPOLOGIES, ROOT / "schemas", APP)
         self._plan = plan
         self._shop = Shop(defined, names(defined.topics, f"{APP}."))
-        self._cluster = Cluster(folder, WORKERS, WORKER_PROGRAM, plan.clock, plan.store)
+        self._cluster = Cluster(
+            folder, WORKERS, WORKER_PROGRAM, plan.clock, plan.store, guarded=plan.guarded
+        )
         channels = dict(zip(defined.topics.inputs, self._names.inputs, strict=True))
         self._workload = Workload(plan.seed, defined.schemas, channels, self._names.partitions)
         wall = plan.clock is ClockKind.WALL
@@ -108,12 +105,11 @@ class ChaosRun:
             found = checks.Findings()
             settled: Mapping[Place, int] = {}
             try:
-                await self._covered(
-                    {place: len(records) - 1 for place, records in self._load.sent.items()}
-                )
+                last = {place: len(records) - 1 for place, records in self._load.sent.items()}
+                await covered(cluster.settings, self._names, last)
                 await asyncio.sleep(SETTLED_S)
-                settled = await self._inbox_ends()
-                await self._covered(settled)
+                settled = await inbox_ends(cluster.settings, self._names)
+                await covered(cluster.settings, self._names, settled)
             except StuckError as error:
                 found.add("stuck", str(error))
             for number, worker in enumerate(cluster.workers):
@@ -124,43 +120,17 @@ class ChaosRun:
                     found.add("bad_exit", f"worker {number} left with {code}")
             return await self._judge(found, settled)
 
-    async def _inbox_ends(self) -> Mapping[Place, int]:
-        """The last offset of each of the inbox's partitions, -1 where nothing lies."""
-        broker, names = self._cluster.broker.address, self._names
-        said = await read(broker, (names.inbox,), names.partitions)
-        return {place: lying[-1].offset if lying else -1 for place, lying in said.items()}
-
-    async def _covered(self, last: Mapping[Place, int]) -> None:
-        """Wait until the ledger tells of these offsets, for as long as it comes nearer to that."""
-        left = {place: offset for place, offset in last.items() if offset >= 0}
-        if not left:
-            return
-        settings, partitions = self._cluster.settings, self._names.partitions
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(STUCK_AFTER_S) as patience:
-                async for record in tail(settings, (self._names.ledger,), partitions, follow=True):
-                    patience.reschedule(loop.time() + STUCK_AFTER_S)
-                    for step in decode_ledger(record.value or b"").steps:
-                        place = Place(step.topic if isinstance(step, Run) else "", record.partition)
-                        if isinstance(step, Run) and left.get(place, step.last + 1) <= step.last:
-                            del left[place]
-                    if not left:
-                        break
-        except TimeoutError:
-            raise StuckError(f"last offsets not taken: {left}") from None
-
     async def _judge(self, found: checks.Findings, settled: Mapping[Place, int]) -> Outcome:
-        wanted, broker = self._names, self._cluster.broker.address
+        wanted, settings = self._names, self._cluster.settings
         kinds = (*wanted.commands.values(), *wanted.outputs.values())
         kept = (wanted.ledger, wanted.changelog)
         try:
-            await require_stable(broker, (*kinds, *kept, wanted.inbox), wanted.partitions)
+            await require_stable(settings, (*kinds, *kept, wanted.inbox), wanted.partitions)
         except OpenTransactionError as error:
             found.add("open_transaction", str(error))
-        committed = await read(broker, (*wanted.read, *kinds, *kept), wanted.partitions)
+        committed = await read(settings, (*wanted.read, *kinds, *kept), wanted.partitions)
         raw = await read(
-            broker, (*kinds, *kept, wanted.inbox), wanted.partitions, "read_uncommitted"
+            settings, (*kinds, *kept, wanted.inbox), wanted.partitions, "read_uncommitted"
         )
         judge(
             found,
@@ -178,6 +148,7 @@ class ChaosRun:
             "seed": self._plan.seed,
             "clock": str(self._plan.clock),
             "store": str(self._plan.store),
+            "guarded": self._plan.guarded,
             "faults": dict(self._faults.done),
             "events": sum(len(records) for records in self._load.sent.values()),
             "commands": _count(committed, wanted.commands.values()),

@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from journey_engine.run.brokers import KafkaBroker, free_port
 from journey_engine.run.settings import ClockKind, Settings, StoreKind, environment, load
 from tests.chaos.control import Orders, give, hits
 from tests.chaos.proxy import Proxy
+from tests.guarded import GuardedKafka
 
 ROOT = Path(__file__).parents[2]
 TOPOLOGIES = Path(__file__).parent / "topologies"
@@ -156,17 +158,31 @@ class Cluster:
     """Everything that a run needs, stopped at its end whatever happens."""
 
     def __init__(
-        self, folder: Path, workers: int, program: str, clock: ClockKind, store: StoreKind
+        self,
+        folder: Path,
+        workers: int,
+        program: str,
+        clock: ClockKind,
+        store: StoreKind,
+        *,
+        guarded: bool = False,
     ) -> None:
         ports = {free_port(): free_port() for _ in range(workers)}
         self.fault_log = folder / "faults.log"
-        self.broker = KafkaBroker(folder / "kafka", fronts=ports)
-        self.settings = self._settings(folder, self.broker.port, clock, store)
+        access: Mapping[str, Any] = {}
+        self.broker: KafkaBroker
+        if guarded:
+            broker = GuardedKafka(folder / "kafka", fronts=ports)
+            self.broker, access = broker, broker.login()
+        else:
+            self.broker = KafkaBroker(folder / "kafka", fronts=ports)
+        made = partial(self._settings, clock=clock, store=store, access=access)
+        self.settings = made(folder, self.broker.port)
         command = [sys.executable, "-m", program]
         self.workers = [
             Worker(
                 command,
-                self._settings(folder / f"worker-{n}", told, clock, store),
+                made(folder / f"worker-{n}", told),
                 Proxy(told, port),
             )
             for n, (port, told) in enumerate(ports.items())
@@ -174,7 +190,9 @@ class Cluster:
         self._stack = AsyncExitStack()
 
     @staticmethod
-    def _settings(data: Path, port: int, clock: ClockKind, store: StoreKind) -> Settings:
+    def _settings(
+        data: Path, port: int, clock: ClockKind, store: StoreKind, access: Mapping[str, Any]
+    ) -> Settings:
         return load(
             brokers=f"127.0.0.1:{port}",
             app_id=APP,
@@ -186,6 +204,7 @@ class Cluster:
             data_dir=data,
             web_port=free_port(),
             session_timeout_s=SESSION_S,
+            **access,
         )
 
     async def __aenter__(self) -> Self:

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from journey_engine.decode.record import Record
+from journey_engine.run.settings import Settings
 from journey_engine.run.tailing import copied
 
 Isolation = Literal["read_committed", "read_uncommitted"]
@@ -29,7 +30,10 @@ class OpenTransactionError(Exception):
 
 
 async def read(
-    broker: str, topics: Collection[str], partitions: int, isolation: Isolation = "read_committed"
+    settings: Settings,
+    topics: Collection[str],
+    partitions: int,
+    isolation: Isolation = "read_committed",
 ) -> Contents:
     """All records of the topics from the first offset to the end as this level shows it.
 
@@ -39,7 +43,7 @@ async def read(
     contents: dict[Place, list[Record]] = {
         Place(topic, p): [] for topic in topics for p in range(partitions)
     }
-    consumer = _consumer(broker, isolation)
+    consumer = _consumer(settings, isolation)
     await consumer.start()
     try:
         places = [TopicPartition(*place) for place in contents]
@@ -55,7 +59,7 @@ async def read(
     return contents
 
 
-async def require_stable(broker: str, topics: Collection[str], partitions: int) -> None:
+async def require_stable(settings: Settings, topics: Collection[str], partitions: int) -> None:
     """See that no transaction is open on any of the topics.
 
     Raises:
@@ -63,7 +67,7 @@ async def require_stable(broker: str, topics: Collection[str], partitions: int) 
     """
     ends = []
     for isolation in ("read_committed", "read_uncommitted"):
-        consumer = _consumer(broker, isolation)
+        consumer = _consumer(settings, isolation)
         await consumer.start()
         try:
             places = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
@@ -78,9 +82,9 @@ async def require_stable(broker: str, topics: Collection[str], partitions: int) 
         raise OpenTransactionError(f"last stable offset and end: {held}")
 
 
-def _consumer(broker: str, isolation: str) -> AIOKafkaConsumer:
+def _consumer(settings: Settings, isolation: str) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        bootstrap_servers=broker,
+        **settings.clients(),
         group_id=None,
         enable_auto_commit=False,
         isolation_level=isolation,

@@ -7,7 +7,7 @@ more messages than a channel takes, and broken records of each kind.
 
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from journey_engine.decode.decode import FUTURE_MS, MARK_HEADER
@@ -20,7 +20,6 @@ from journey_engine.schemas import Schemas
 
 CUSTOMERS = 20_000
 KNOWN = 500
-"""Visitors, and the customers whom they turn out to be, or who are erased."""
 REMEMBERED = 4_000
 """Records back from which repeats and conflicts are drawn."""
 LATE_MS = 5_000
@@ -43,6 +42,11 @@ _TYPES = {"linked": "IdentityLinked", "erased": "CustomerErased", "opened": "Acc
 
 class Workload:
     """Makes batches of records to be sent. The same seed and calls give the same records."""
+
+    odd: Sequence[tuple[str, float]] = _ODD
+    """What is odd about how large a share."""
+    known = KNOWN
+    """How many visitors there are, and customers whom they turn out to be, or who are erased."""
 
     def __init__(
         self, seed: int, schemas: Schemas, topics: Mapping[str, str], partitions: int
@@ -118,7 +122,7 @@ class Workload:
 
     def _odd(self, *, across: bool) -> str:
         draw = self._chance.random()
-        for kind, share in _ODD:
+        for kind, share in self.odd:
             draw -= share
             if draw < 0:
                 possible = len(self._recent) > 0 and (across or kind not in _ACROSS)
@@ -136,8 +140,8 @@ class Workload:
         if kind == "strayed":
             return self._event(now)
         self._number += 1
-        visitor = f"v{self._chance.randrange(KNOWN)}"
-        customer = f"c{self._chance.randrange(KNOWN)}"
+        visitor = f"v{self._chance.randrange(self.known)}"
+        customer = f"c{self._chance.randrange(self.known)}"
         if kind == "visitor":
             often = self._chance.choices(list(OFTEN), list(OFTEN.values()))[0]
             return self._read(often, None, now, anonymous_id=visitor)

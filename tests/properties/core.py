@@ -137,5 +137,5 @@ def _command(command: Command) -> dict[str, Any]:
 def _send(send: SendDecision) -> dict[str, Any]:
     made: dict[str, Any] = _of_customers(msgspec.to_builtins(send))
     del made["channels_tried"], made["definition_hash"], made["trace"]
-    del made["rank"], made["score"], made["rivals"]  # why, not what
+    del made["rank"], made["score"], made["rivals"], made["causation"]  # why, not what
     return made

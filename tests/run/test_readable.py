@@ -4,11 +4,13 @@ import json
 
 import msgspec
 
-from journey_engine.decide.state import CustomerState, Written
+from journey_engine.decide.event import Origin
+from journey_engine.decide.state import CustomerState, FeatureState, Instance, Written
 from journey_engine.decode.record import Record
+from journey_engine.define.personal import Personal
 from journey_engine.encode.state import encode_state
 from journey_engine.observe.logs import hashed
-from journey_engine.run.readable import masked, readable
+from journey_engine.run.readable import masked, masked_state, named, readable
 from tests.run.shop import SCHEMAS
 
 STATE = msgspec.structs.replace(CustomerState(), traits={"first_name": Written("Anna", 0, "e")})
@@ -32,3 +34,32 @@ def test_bytes_that_nobody_can_read_show_their_length_and_digest() -> None:
     assert (shown["bytes"], len(shown["sha256"])) == (16, 64)
     assert "raw" not in shown
     assert "bytes" not in masked(record(None), SCHEMAS)
+
+
+def test_a_state_shows_what_is_personal_as_the_logs_do() -> None:
+    state = CustomerState(
+        traits={"name": Written("Ana", 1, "e1"), "tier": Written("gold", 1, "e1")},
+        features={"f1": FeatureState(0, [(5, "shoes"), (6, 7)]), "f2": FeatureState(0, [(5, "x")])},
+        instances=[
+            Instance(
+                "heard",
+                1,
+                None,
+                1,
+                0,
+                "waiting",
+                0,
+                0,
+                Origin("e1", "web", 0, 0),
+                context={"words": "too slow", "score": 3},
+            )
+        ],
+    )
+    hidden = Personal(frozenset({"customer.name", "instance.words"}), frozenset({"f1"}))
+    shown = masked_state(state, hidden)
+    assert shown["traits"]["name"] == {"value": hashed("Ana"), "at": 1, "event_id": "e1"}
+    assert shown["traits"]["tier"]["value"] == "gold"
+    assert shown["features"]["f1"]["entries"] == [[5, hashed("shoes")], [6, 7]]
+    assert shown["features"]["f2"]["entries"] == [[5, "x"]]
+    assert shown["instances"][0]["context"] == {"words": hashed("too slow"), "score": 3}
+    assert named(state)["traits"]["name"]["value"] == "Ana"

@@ -10,18 +10,8 @@ from journey_engine.run.clock import StreamClock
 from journey_engine.run.outbox import encode_output
 from journey_engine.run.replay import Logged, Replay
 from journey_engine.run.written import lines, write_lines
-from tests.run.shop import (
-    CHANNEL_TOPICS,
-    DAY,
-    HOUR,
-    INPUTS,
-    SCHEMAS,
-    START,
-    line,
-    logs,
-    plan,
-    wiring,
-)
+from tests.run.drawn import logs
+from tests.run.shop import CHANNEL_TOPICS, DAY, HOUR, INPUTS, SCHEMAS, START, line, plan, wiring
 from tests.run.world import World
 
 

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
-from journey_engine.run.settings import environment, load
+from journey_engine.run.settings import Settings, environment, load
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,9 @@ def test_brokers_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
         ("brokers", "", "name at least one broker"),
         ("session_timeout_s", 60, "session_timeout_s must not be above request_timeout_s"),
         ("security_protocol", "SASL_SSL", "needs sasl_username and sasl_password"),
+        ("web_host", "0.0.0.0", "needs web_token"),  # noqa: S104 - refused
+        ("web_token", "too-short", "at least 16"),
+        ("oauth_token_url", "http://login.example/token", "pattern"),
         ("clock", "sundial", "wall"),
         ("app_id", "Upper", "pattern"),
         ("no_such_setting", 1, "Extra inputs"),
@@ -55,6 +60,61 @@ def test_brokers_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_cannot_be_is_refused(setting: str, value: object, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         load(**{setting: value})  # type: ignore[arg-type]  # any setting
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_on_a_loopback_address_no_token_is_needed(host: str) -> None:
+    assert load(web_host=host).web_token is None
+
+
+FETCHED = {"oauth_token_url": "https://l/t", "oauth_client_id": "c", "oauth_client_secret": "s"}
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ({}, False),
+        ({"oauth_token_file": "t"}, True),
+        (FETCHED, True),
+        (FETCHED | {"oauth_token_file": "t"}, False),
+        ({"oauth_token_url": "https://l/t", "oauth_token_file": "t"}, False),
+    ],
+)
+def test_tokens_come_from_one_place(given: dict[str, str], right: bool) -> None:  # noqa: FBT001 - what is expected
+    settings: dict[str, Any] = {"sasl_mechanism": "OAUTHBEARER", **given}
+    if right:
+        assert load(security_protocol="SASL_SSL", **settings).security().sasl_oauth_token_provider
+    else:
+        with pytest.raises(ValidationError, match="needs either oauth_token_file"):
+            load(security_protocol="SASL_SSL", **settings)
+
+
+def test_each_secret_may_lie_in_a_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = [n for n, field in Settings.model_fields.items() if "Secret" in str(field.annotation)]
+    assert {"sasl_password", "tls_key_password", "web_token", "erasure_key"} <= set(secrets)
+    for name in secrets:
+        file = tmp_path / name
+        file.write_text(f" {name} is long enough \n")
+        monkeypatch.setenv(f"JOURNEY_{name.upper()}_FILE", str(file))
+    settings = load()
+    for name in secrets:
+        assert getattr(settings, name).get_secret_value() == f" {name} is long enough "
+        assert "long enough" not in str(settings.redacted())
+
+
+def test_a_secret_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "password"
+    file.write_text("one")
+    monkeypatch.setenv("JOURNEY_SASL_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("JOURNEY_SASL_PASSWORD", "another")
+    with pytest.raises(SettingsError, match="JOURNEY_SASL_PASSWORD_FILE are both set"):
+        load()
+    file.unlink()
+    monkeypatch.delenv("JOURNEY_SASL_PASSWORD")
+    with pytest.raises(FileNotFoundError, match="password"):
+        load()
 
 
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
@@ -108,3 +168,21 @@ def tmp_path_settings(folder: Path) -> Path:
 def test_two_deployments_of_one_app_have_nothing_in_common() -> None:
     groups = {load(app_id="shop", topic_prefix=prefix).group for prefix in ("", "eu.", "us.")}
     assert groups == {"shop", "eu.shop", "us.shop"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"registry_urls": "registry:8081"}, "begins with http"),
+        ({"registry_urls": "https://me:hush@registry:8081"}, "not in the URL"),
+        ({"registry_username": "me"}, "needs registry_password"),
+        ({"registry_write_ids": True}, "needs registry_urls"),
+    ],
+)
+def test_a_registry_is_named_whole_and_without_its_password(
+    given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ValidationError, match=told) as caught:
+        load(**given)
+    assert "hush" not in str(caught.value)
+    assert load(registry_urls="http://a, https://b/c").registry_urls == ("http://a", "https://b/c")

@@ -147,6 +147,19 @@ def opened(folder: Path, kind: StoreKind, now_ms: int = 0) -> Store:
     return Stores(chosen, lambda: now_ms).open(0)
 
 
+def test_stores_of_another_cluster_are_refused_and_kept(tmp_path: Path) -> None:
+    chosen = load(store=StoreKind.DISK, data_dir=tmp_path, app_id="shop", memory_mib=256)
+    for cluster in ("lost", "lost", ""):
+        Stores(chosen, cluster=cluster)
+    opened(tmp_path, StoreKind.DISK).close()
+    with pytest.raises(StoreError, match=r"cluster lost, and this is other.*delete .*data_dir"):
+        Stores(chosen, cluster="other")
+    assert directory(tmp_path, StoreKind.DISK).exists()
+    shutil.rmtree(tmp_path / "shop")
+    Stores(chosen, cluster="other")
+    Stores(chosen.model_copy(update={"store": StoreKind.VOLATILE}), cluster="lost")
+
+
 def directory(folder: Path, kind: StoreKind) -> Path:
     return folder / "shop" / kind / "0"
 

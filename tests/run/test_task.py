@@ -14,18 +14,8 @@ from journey_engine.run.outbox import Flush, Forward
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
 from tests.examples import examples
-from tests.run.shop import (
-    CHANNEL_TOPICS,
-    DAY,
-    HOUR,
-    INBOX,
-    INPUTS,
-    SCHEMAS,
-    START,
-    line,
-    logs,
-    wiring,
-)
+from tests.run.drawn import logs
+from tests.run.shop import CHANNEL_TOPICS, DAY, HOUR, INBOX, INPUTS, SCHEMAS, START, line, wiring
 from tests.run.world import WRITES, World
 
 WEB = CHANNEL_TOPICS["web"]
@@ -215,8 +205,10 @@ def test_a_conflict_and_a_broken_record_go_to_the_dead_letters_and_the_partition
         )
     flush = fed(task, [])
 
-    assert flush.statistics.dead_letters == {"CONFLICT": 1, "DECODE_ERROR": 1, "SCHEMA_UNKNOWN": 1}
-    assert flush.statistics.rejected == 2
+    codes = {"CONFLICT": "decide", "DECODE_ERROR": "decode", "SCHEMA_UNKNOWN": "decode"}
+    assert flush.statistics.dead_letters == dict.fromkeys(codes.items(), 1)
+    assert flush.statistics.inputs == {("CartUpdated", "APPLIED"): 1}
+    assert flush.statistics.records == {WEB: 5, **dict.fromkeys(set(INPUTS) - {WEB}, 1)}
     assert flush.position.next_offsets[WEB] == 10
 
 
@@ -241,7 +233,7 @@ def test_the_consumers_own_records_are_taken_as_ours() -> None:
     assert theirs.position == ours.position
     assert len(theirs.forwards) == len(ours.forwards) > 0
     assert theirs.statistics == ours.statistics
-    assert ours.statistics.rejected == 1
+    assert ours.statistics.dead_letters == {("DECODE_ERROR", "decode"): 1}
 
 
 def test_a_key_on_the_wrong_partition_is_forwarded_and_decided_there() -> None:

@@ -18,7 +18,8 @@ from journey_engine.run.deciding import Observer
 from journey_engine.run.merge import BufferLimits
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
-from tests.run.shop import HOUR, INPUTS, MINUTE, SCHEMAS, START, line, logs, wiring
+from tests.run.drawn import logs
+from tests.run.shop import HOUR, INPUTS, MINUTE, SCHEMAS, START, line, wiring
 from tests.run.test_task import records
 
 APP, EMAIL, WEB = INPUTS

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.types import TP
 
 from journey_engine.define.topics import parse_topics
@@ -27,9 +28,12 @@ class Client(BatchThread):
         super().__init__(*arguments, **options)
         self.said: list[str] = []
         self.answer = asyncio.Event()
+        self.refusals: list[Exception] = []
 
     async def getmany(self, active_partitions: Any, *_: Any) -> Any:
         self.said.append("poll")
+        if self.refusals:
+            raise self.refusals.pop()
         await self.answer.wait()
         self.said.append("answer")
         return {tp: ["record"] for tp in active_partitions}
@@ -88,3 +92,13 @@ async def test_what_a_poll_brings_after_its_assignment_is_gone_is_dropped(
     consumer.app.consumer_generation_id += 1
     consumer.client.answer.set()
     assert await polling == {}
+
+
+async def test_a_partition_whose_position_is_not_set_yet_stops_nothing(consumer: Consumer) -> None:
+    consumer.client.refusals = [NoOffsetForPartitionError(WEB)]
+    consumer.client.answer.set()
+    assert await consumer.poll(1.0) == {}
+    assert await consumer.poll(1.0) == {WEB: ["record"]}
+    consumer.client.refusals = [OffsetOutOfRangeError({WEB: 7})]
+    with pytest.raises(OffsetOutOfRangeError):
+        await consumer.poll(1.0)

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from journey_engine.run.clock import wall_ms
 from journey_engine.run.memory import Memory
-from journey_engine.run.partition import BACKLOG_S, Partition
+from journey_engine.run.partition import BACKLOG_S, Partition, tick_s
 from journey_engine.run.producing import (
     FencedError,
     UnresolvedError,
@@ -301,8 +301,35 @@ def test_a_commit_waits_to_be_full_while_a_backlog_fills_it(behind: int, *, wait
         [(topic, taken)] = partition.positions().items()
         partition.feed(topic, (), taken + behind)
         interval = world.parts.commit_interval_s
-        assert not partition.due(interval - 0.01)
-        assert partition.due(interval) is not waits
-        assert partition.due(interval + BACKLOG_S)
+        assert not partition.due(interval - 0.01, 1)
+        assert partition.due(interval, 1) is not waits
+        assert partition.due(interval + BACKLOG_S, 1)
+
+    lived(test)
+
+
+@pytest.mark.parametrize(
+    ("commits_per_s", "partitions", "interval_s"),
+    [(None, 1, 0.05), (200.0, 1, 0.02), (200.0, 8, 0.04), (200.0, 32, 0.05)],
+)
+def test_cheap_commits_come_sooner_where_few_partitions_share_them(
+    commits_per_s: float | None, partitions: int, interval_s: float
+) -> None:
+    async def test(world: OneWorker) -> None:
+        parts = replace(world.parts, commits_per_s=commits_per_s)
+        partition = Partition(0, parts)
+        await partition.open()
+        partition.run()
+        assert tick_s([partition], parts) == 0.02
+        world.publish()
+        for topic in NAMES.read:
+            records = world.broker.log(topic, 0).read(0)
+            partition.feed(topic, records, len(records), len(records))
+        assert partition.step(wall_ms(), 1).taken == 1
+        [(topic, taken)] = partition.positions().items()
+        partition.feed(topic, (), taken)
+        assert not partition.due(interval_s - 0.001, partitions)
+        assert partition.due(interval_s, partitions)
+        assert tick_s([partition] * partitions, parts) == pytest.approx(interval_s / 4)
 
     lived(test)

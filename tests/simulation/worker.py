@@ -67,7 +67,7 @@ class SimulatedWorker:
             partition.feed(topic, records, end, at)
         progress = partition.step(self._wall(), chance.between(1, 12))
         self.taken += progress.taken
-        if partition.due(self.process.now()) and number not in self._committing:
+        if partition.due(self.process.now(), 1) and number not in self._committing:
             self._committing[number] = self._spawn(self._commit(partition))
         return progress.taken + progress.fired
 
