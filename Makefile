@@ -16,8 +16,19 @@ PURE_COVERAGE := 95
 # Measuring makes them slower by half, so only these are measured.
 CORE_TESTS := $(addprefix tests/,avro conformance decide decode define encode test_schemas.py)
 SCHEDULES ?= 1000
-CHAOS := $(if $(CHAOS_MINUTES),--minutes $(CHAOS_MINUTES)) $(if $(SEED),--seed $(SEED))
+KAFKA_PORT ?= 9092
+CHAOS := $(if $(CHAOS_MINUTES),--minutes $(CHAOS_MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(SECURE),--guarded)
+# Before a command: a Kafka that it reaches by SCRAM over TLS, at {broker}.
+GUARDED := $(BIN)/python -m tests.guarded
 NATIVE := var/native
+# pip-audit and cyclonedx-py, apart from what runs and what is tested.
+SECURITY := var/security
+# What programs in JavaScript need; npm writes this file last.
+NODE := tests/contract/node/node_modules/.package-lock.json
+# What the image has beside the package.
+IMAGE_EXTRAS := otel registry rocksdb uvloop
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header
 # Peers of the bench that have packages of their own.
 QUIX := var/bench/quix
 KAFKA_STREAMS := tests/bench/peers/kafka-streams
@@ -34,24 +45,31 @@ help: ## List the targets
 	  | awk -F'\t' '{printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: setup ## Run the main job on the embedded broker with a real log and show the commands
-	@$(BIN)/journey-engine demo $(DEMO)
+demo: setup ## Run the main job on the embedded broker with a real log and show the commands (SECURE=1: on Kafka, SCRAM over TLS)
+	@$(if $(SECURE),$(GUARDED)) $(BIN)/journey-engine demo $(DEMO) $(if $(SECURE),--broker '{broker}')
 
 .PHONY: test
 test: setup ## Run all tests, those on the embedded broker and on Apache Kafka included
 	@$(MAKE) --jobs 2 test-brokers test-alone
 
-# These mostly wait: for time-outs, and for workers to start.
+# These mostly wait: for time-outs, and for workers to start. Each half has brokers of its own.
 .PHONY: test-brokers
-test-brokers: setup ## The tests with workers as processes, on both brokers
-	@$(BIN)/pytest tests/broker
+test-brokers: setup node ## The tests with workers as processes, on both brokers
+	@$(BIN)/pytest tests/broker --numprocesses 2 --dist loadfile --durations 20
 
 .PHONY: test-alone
-test-alone: setup ## The tests without them, the coverage of the pure core, then test-native
+test-alone: setup node ## The tests without them, the coverage of the pure core, then test-native
 	@$(BIN)/pytest $(CORE_TESTS) --cov --cov-report=
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=$(PURE_COVERAGE)
 	@$(BIN)/pytest $(addprefix --ignore ,tests/broker $(CORE_TESTS))
 	@$(MAKE) test-native
+
+.PHONY: node
+node: $(if $(shell command -v npm),$(NODE)) ## Install what the programs in JavaScript need (without npm: their tests are left out)
+
+$(NODE): tests/contract/node/package.json tests/contract/node/package-lock.json
+	@cd tests/contract/node && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 .PHONY: test-native
 test-native: native ## The tests of the data plane again, on the compiled package
@@ -74,6 +92,10 @@ fix: setup ## Repair what ruff can repair, and format
 .PHONY: gen
 gen: setup ## Write the generated files anew (their freshness is tested)
 	@$(BIN)/python -m journey_engine.define.document > schemas/journey.schema.json
+	@$(BIN)/python -m deploy.monitoring
+	@$(BIN)/journey-engine topics asyncapi > schemas/asyncapi.yaml
+	@$(BIN)/journey-engine channel golden --out schemas/golden
+	@$(BIN)/python -m deploy.generate
 
 .PHONY: conformance
 conformance: setup ## The cases of the language on the engine and on the naive interpreter
@@ -97,6 +119,10 @@ mutants: setup ## Mutants of decide/ against its tests (MODULES="caps room"; AGA
 .PHONY: fuzz
 fuzz: native ## The compiled codec against fastavro on ten million bodies
 	@$(WITH_NATIVE) $(BIN)/python -m tests.native.fuzz
+
+.PHONY: fuzz-stream
+fuzz-stream: native ## A million records, a tenth broken, through a worker on Kafka, all accounted for (RECORDS=, SEED=, KILL=1)
+	@$(WITH_NATIVE) $(BIN)/python -m tests.stream $(if $(RECORDS),--records $(RECORDS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL),--kill)
 
 .PHONY: sim
 sim: setup ## Simulated schedules with crashes and zombies: SEED=0 SCHEDULES=1000, a JSON line
@@ -128,8 +154,30 @@ $(KAFKA_STREAMS)/target: $(KAFKA_STREAMS)/pom.xml $(shell find $(KAFKA_STREAMS)/
 	@cd $(KAFKA_STREAMS) && mvn -q -B package
 	@touch $@
 
+.PHONY: rehearse-loss
+rehearse-loss: setup ## Lose a Kafka cluster; go on on the one that MirrorMaker 2 copied to; a JSON line
+	@$(BIN)/python -m tests.rehearsal
+
+# What checks files for others' programs has packages of its own.
+VALIDATORS := var/validators
+
+.PHONY: test-deploy
+test-deploy: setup $(VALIDATORS) ## Image, compose, Kubernetes: checked without a network, engine or cluster
+	@$(BIN)/pytest -q tests/deployment
+	@$(VALIDATORS)/bin/python tests/deployment/validate.py
+
+$(VALIDATORS): $(STAMP) tests/deployment/validators.lock
+	@rm -rf $(VALIDATORS)
+	@$(BIN)/uv venv --quiet --python $(BIN)/python $(VALIDATORS)
+	@$(BIN)/uv pip install --quiet --python $(VALIDATORS)/bin/python --require-hashes -r tests/deployment/validators.lock
+	@touch $@
+
+.PHONY: test-image
+test-image: setup ## The image's steps on this machine, and its worker as nobody with all but /data read-only
+	@$(BIN)/python -m tests.deployment.image
+
 .PHONY: chaos
-chaos: native ## Workers on Apache Kafka under faults, held against the core (CHAOS_MINUTES=25, SEED=7)
+chaos: native ## Workers on Apache Kafka under faults, held against the core (CHAOS_MINUTES=25, SEED=7, SECURE=1)
 	@$(WITH_NATIVE) $(BIN)/python -m tests.chaos $(CHAOS)
 
 .PHONY: bench-commits
@@ -153,8 +201,8 @@ bench-memory: native ## A worker's memory while CUSTOMERS (5000000) come to be k
 	@$(WITH_NATIVE) $(BIN)/python -m tests.bench.memory $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(MEMORY_MIB),--memory-mib $(MEMORY_MIB))
 
 .PHONY: kafka-up
-kafka-up: setup ## Start Apache Kafka on localhost:9092 (one node, data under var/)
-	@$(BIN)/python -m journey_engine.run.brokers up var/kafka
+kafka-up: setup ## Start Apache Kafka on localhost:9092 (KAFKA_PORT; one node, data under var/)
+	@$(BIN)/python -m journey_engine.run.brokers up var/kafka $(KAFKA_PORT)
 
 .PHONY: kafka-down
 kafka-down: setup ## Stop it
@@ -169,6 +217,22 @@ $(NATIVE)/.built: $(STAMP) $(shell find journey_engine deploy/native -type f -no
 	  --build-constraint requirements.lock --require-hashes
 	@$(BIN)/python -m zipfile -e var/dist/*.whl $(NATIVE)
 	@ln -s ../../deploy $(NATIVE)/deploy  # where brokers.py looks for Kafka
+	@touch $@
+
+.PHONY: sbom
+sbom: $(SECURITY) ## The image's packages as a CycloneDX document, var/sbom.json
+	@$(SECURITY)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file var/sbom.json deploy/image.lock
+	@echo var/sbom.json
+
+.PHONY: audit
+audit: $(SECURITY) ## Known vulnerabilities of the locked packages; asks PyPI, and fails where it does not tell (AUDIT="-s osv")
+	@$(SECURITY)/bin/pip-audit --requirement requirements.lock --disable-pip --strict --progress-spinner off $(AUDIT)
+
+$(SECURITY): $(STAMP) deploy/security/tools.lock
+	@rm -rf $(SECURITY)
+	@$(BIN)/uv venv --quiet --python $(BIN)/python $(SECURITY)
+	@$(BIN)/uv pip install --quiet --python $(SECURITY)/bin/python --require-hashes -r deploy/security/tools.lock
 	@touch $@
 
 .PHONY: clean
@@ -189,6 +253,8 @@ $(STAMP): requirements.lock pyproject.toml
 lock: ## Resolve the packages anew into requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade \
-	  pyproject.toml -o requirements.lock
+	@$(COMPILE) --all-extras --group dev --upgrade pyproject.toml -o requirements.lock
+	@$(COMPILE) $(addprefix --extra ,$(IMAGE_EXTRAS)) --constraint requirements.lock pyproject.toml -o deploy/image.lock
+	@$(COMPILE) --constraint requirements.lock --group build -o deploy/build.lock
+	@$(COMPILE) --upgrade deploy/security/tools.in -o deploy/security/tools.lock
+	@$(COMPILE) --upgrade tests/deployment/validators.in -o tests/deployment/validators.lock
