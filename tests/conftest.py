@@ -17,9 +17,6 @@ from journey_engine.schemas import Schemas
 from tests.guarded import GuardedKafka
 from tests.registry.server import RegistryServer
 
-REQUIRE_KAFKA = "REQUIRE_KAFKA"
-REQUIRE_PROMETHEUS = "REQUIRE_PROMETHEUS"
-REQUIRE_NODE = "REQUIRE_NODE"
 ROOT = Path(__file__).parents[1]
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -49,11 +46,16 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
+def require(switch: str, missing: str | None) -> None:
+    """Skip for what is missing, unless the environment says that it must be there."""
+    if missing is not None and os.environ.get(switch) != "1":  # noqa: TID251 - a test setting
+        pytest.skip(missing)
+
+
 def require_kafka() -> None:
-    """Skip where Kafka cannot run, unless it must."""
+    """Skip where Kafka cannot run, unless it must; what else wants Java and Maven asks it, too."""
     missing = KafkaBroker.missing()
-    if missing is not None and os.environ.get(REQUIRE_KAFKA) != "1":  # noqa: TID251 - a test setting
-        pytest.skip(f"Apache Kafka cannot run here: {missing}")
+    require("REQUIRE_KAFKA", missing and f"Apache Kafka cannot run here: {missing}")
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +67,7 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
 
 @pytest.fixture(scope="session")
 def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    missing = KafkaBroker.missing()  # it takes the same Java and Maven
-    if missing is not None and os.environ.get(REQUIRE_KAFKA) != "1":  # noqa: TID251 - a test setting
-        pytest.skip(f"a Schema Registry cannot run here: {missing}")
+    require_kafka()
     with RegistryServer(tmp_path_factory.mktemp("registry") / "server.log") as server:
         yield server
 
@@ -76,8 +76,8 @@ def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regist
 def prometheus_programs() -> Path:
     """Where prometheus and promtool lie."""
     found = shutil.which("promtool")
-    if found is None and os.environ.get(REQUIRE_PROMETHEUS) != "1":  # noqa: TID251 - a test setting
-        pytest.skip("Prometheus is not installed (Debian: apt-get install prometheus)")
+    missing = "Prometheus is not installed (Debian: apt-get install prometheus)"
+    require("REQUIRE_PROMETHEUS", None if found else missing)
     return Path(found or "").parent
 
 
@@ -86,8 +86,8 @@ def node() -> Path:
     """The folder of the programs in JavaScript, with their packages (`make node`)."""
     folder = ROOT / "tests" / "contract" / "node"
     there = shutil.which("node") is not None and (folder / "node_modules").exists()
-    if not there and os.environ.get(REQUIRE_NODE) != "1":  # noqa: TID251 - a test setting
-        pytest.skip("Node.js, or its packages (`make node`), are not there")
+    missing = "Node.js, or its packages (`make node`), are not there"
+    require("REQUIRE_NODE", None if there else missing)
     return folder
 
 

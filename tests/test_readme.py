@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from ruamel.yaml import YAML
 
-from journey_engine.run.brokers import KafkaBroker, free_port
-from tests.conftest import REQUIRE_KAFKA, ROOT
+from journey_engine.run.brokers import free_port
+from tests.conftest import ROOT, require_kafka
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MARK = "=== command "
@@ -130,9 +130,7 @@ def is_shown(line: str, said: str) -> bool:
 @pytest.mark.kafka
 @pytest.mark.timeout(WITHIN_S + 60)
 def test_every_block_does_what_the_readme_shows(fresh: Path) -> None:
-    missing = KafkaBroker.missing()
-    if missing is not None and os.environ.get(REQUIRE_KAFKA) != "1":  # noqa: TID251 - a test setting
-        pytest.skip(f"Apache Kafka cannot run here: {missing}")
+    require_kafka()
     listed = commands(README)
     said = run_all(fresh, listed)
     for number, command in enumerate(listed):

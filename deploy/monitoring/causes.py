@@ -39,16 +39,21 @@ def _began(metric: contract.Metric, by: str, window: str) -> str:
     return f"sum by ({by}) ({metric.exposed} unless {metric.exposed} offset {window})"
 
 
+def _labels(job: str) -> str:
+    return f'job="{job}",instance="a:6066"'
+
+
+def _series(job: str, metric: contract.Metric, values: str, more: str = "") -> Series:
+    return {f"{metric.exposed}{{{_labels(job)}{more}}}": values}
+
+
 def causes(job: str) -> list[Cause]:
     """All of them, for the workers of a scrape job."""
-    labels = f'job="{job}",instance="a:6066"'
-    about = {"job": job}
+    return [*_of_workers(job), *_of_reading(job), *_of_meaning(job), *_of_writing(job)]
 
-    def one(metric: contract.Metric, values: str, more: str = "") -> Series:
-        return {f"{metric.exposed}{{{labels}{more}}}": values}
 
-    place = ',topic="interactions.web.v1",partition="1"'
-    behind = f"max by (job, topic, partition) ({contract.LAG.exposed})"
+def _of_workers(job: str) -> list[Cause]:
+    """They are not there."""
     running = contract.PARTITIONS.exposed
     return [
         Cause(
@@ -57,9 +62,9 @@ def causes(job: str) -> list[Cause]:
             "No worker tells of itself: nothing is decided",
             f'absent({running}{{job="{job}"}})',
             "5m",
-            fires=one(contract.PARTITIONS, "4x20"),
-            silent=one(contract.PARTITIONS, "4x120"),
-            about=about,
+            fires=_series(job, contract.PARTITIONS, "4x20"),
+            silent=_series(job, contract.PARTITIONS, "4x120"),
+            about={"job": job},
         ),
         Cause(
             "JourneyWorkerDown",
@@ -67,10 +72,18 @@ def causes(job: str) -> list[Cause]:
             "A worker cannot be scraped; others have its partitions, if there are any",
             f'up{{job="{job}"}} == 0',
             "10m",
-            fires={f"up{{{labels}}}": "1x60 0x60"},
-            silent={f"up{{{labels}}}": "1x80 0x3 1x60"},
-            about={**about, "instance": "a:6066"},
+            fires={f"up{{{_labels(job)}}}": "1x60 0x60"},
+            silent={f"up{{{_labels(job)}}}": "1x80 0x3 1x60"},
+            about={"job": job, "instance": "a:6066"},
         ),
+    ]
+
+
+def _of_reading(job: str) -> list[Cause]:
+    """Inputs come too late, or not at all."""
+    place = ',topic="interactions.web.v1",partition="1"'
+    behind = f"max by (job, topic, partition) ({contract.LAG.exposed})"
+    return [
         Cause(
             "JourneyLagGrows",
             Severity.PAGE,
@@ -78,9 +91,9 @@ def causes(job: str) -> list[Cause]:
             f"min_over_time({behind}[15m:1m]) > 0 and {behind} >= "
             f"max by (job, topic, partition) ({contract.LAG.exposed} offset 15m)",
             "5m",
-            fires=one(contract.LAG, "0x30 100+10x90", place),
-            silent=one(contract.LAG, "0x30 9000-60x90", place),
-            about={**about, "topic": "interactions.web.v1", "partition": "1"},
+            fires=_series(job, contract.LAG, "0x30 100+10x90", place),
+            silent=_series(job, contract.LAG, "0x30 9000-60x90", place),
+            about={"job": job, "topic": "interactions.web.v1", "partition": "1"},
         ),
         Cause(
             "JourneyRecordsLost",
@@ -89,20 +102,26 @@ def causes(job: str) -> list[Cause]:
             f"{_grew(contract.LOST, 'job, topic', '1h')} > 0 or "
             f"{_began(contract.LOST, 'job, topic', '1h')} > 0",
             "0m",
-            fires=one(contract.LOST, "2x60 7x60", ',topic="interactions.web.v1"'),
-            fires_too=one(contract.LOST, "_x60 7x60", ',topic="interactions.web.v1"'),
-            silent=one(contract.LOST, "7x120", ',topic="interactions.web.v1"'),
-            about={**about, "topic": "interactions.web.v1"},
+            fires=_series(job, contract.LOST, "2x60 7x60", ',topic="interactions.web.v1"'),
+            fires_too=_series(job, contract.LOST, "_x60 7x60", ',topic="interactions.web.v1"'),
+            silent=_series(job, contract.LOST, "7x120", ',topic="interactions.web.v1"'),
+            about={"job": job, "topic": "interactions.web.v1"},
         ),
+    ]
+
+
+def _of_meaning(job: str) -> list[Cause]:
+    """What comes is not understood, or lies in the wrong place."""
+    return [
         Cause(
             "JourneyDefinitionQuarantined",
             Severity.TICKET,
             "A journey's definition is wrong: its customers lie dormant",
             f"max by (job) ({contract.QUARANTINED.exposed}) > 0",
             "5m",
-            fires=one(contract.QUARANTINED, "0x60 1x60"),
-            silent=one(contract.QUARANTINED, "1x60 0x60"),
-            about=about,
+            fires=_series(job, contract.QUARANTINED, "0x60 1x60"),
+            silent=_series(job, contract.QUARANTINED, "1x60 0x60"),
+            about={"job": job},
         ),
         Cause(
             "JourneySchemasAwaited",
@@ -110,9 +129,9 @@ def causes(job: str) -> list[Cause]:
             "The Schema Registry does not tell what ids mean: partitions wait for it",
             f"max by (job) ({contract.REGISTRY_WANTED.exposed}) > 0",
             "5m",
-            fires=one(contract.REGISTRY_WANTED, "0x60 1x60"),
-            silent=one(contract.REGISTRY_WANTED, "0x86 1x60"),
-            about=about,
+            fires=_series(job, contract.REGISTRY_WANTED, "0x60 1x60"),
+            silent=_series(job, contract.REGISTRY_WANTED, "0x86 1x60"),
+            about={"job": job},
         ),
         Cause(
             "JourneyWrongPartition",
@@ -120,19 +139,25 @@ def causes(job: str) -> list[Cause]:
             "A producer does not partition by murmur2: its events take a detour",
             f"{_grew(contract.FORWARDED, 'job', '1h')} > 0",
             "0m",
-            fires=one(contract.FORWARDED, "0x60 0+5x60"),
-            silent=one(contract.FORWARDED, "9x120"),
-            about=about,
+            fires=_series(job, contract.FORWARDED, "0x60 0+5x60"),
+            silent=_series(job, contract.FORWARDED, "9x120"),
+            about={"job": job},
         ),
+    ]
+
+
+def _of_writing(job: str) -> list[Cause]:
+    """What was decided does not get out, or is too much."""
+    return [
         Cause(
             "JourneyCommitsFail",
             Severity.TICKET,
             "Commits fail again and again: time-outs, lost connections, refused batches",
             f"{_grew(contract.UNRESOLVED, 'job', '15m')} > 3",
             "5m",
-            fires=one(contract.UNRESOLVED, "0x60 0+1x60"),
-            silent=one(contract.UNRESOLVED, "0x85 2x60"),
-            about=about,
+            fires=_series(job, contract.UNRESOLVED, "0x60 0+1x60"),
+            silent=_series(job, contract.UNRESOLVED, "0x85 2x60"),
+            about={"job": job},
         ),
         Cause(
             "JourneyPartitionsFenced",
@@ -140,9 +165,9 @@ def causes(job: str) -> list[Cause]:
             "Two workers take the same partitions from one another",
             f"{_grew(contract.FENCED, 'job', '1h')} > 3",
             "0m",
-            fires=one(contract.FENCED, "0x60 0+1x60"),
-            silent=one(contract.FENCED, "0x85 1x60"),
-            about=about,
+            fires=_series(job, contract.FENCED, "0x60 0+1x60"),
+            silent=_series(job, contract.FENCED, "0x85 1x60"),
+            about={"job": job},
         ),
         Cause(
             "JourneyStatesOversized",
@@ -150,8 +175,8 @@ def causes(job: str) -> list[Cause]:
             "States stay over their bound: a fault of the engine",
             f"{_grew(contract.OVERSIZED, 'job', '1h')} > 0",
             "0m",
-            fires=one(contract.OVERSIZED, "0x60 1x60"),
-            silent=one(contract.OVERSIZED, "1x120"),
-            about=about,
+            fires=_series(job, contract.OVERSIZED, "0x60 1x60"),
+            silent=_series(job, contract.OVERSIZED, "1x120"),
+            about={"job": job},
         ),
     ]
