@@ -13,10 +13,10 @@ import datetime as dt
 from typing import Final
 
 from journey_engine.decide import calendar, profile
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.scope import View
 from journey_engine.decide.state import Timer
+from journey_engine.decide.trace import Step
 from journey_engine.define.calendar_plan import AtPlan, IfPast
 from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.plan import TIMEZONE, TransitionPlan

@@ -11,6 +11,7 @@ What leaves the years 1 to 9999 has no instant: None.
 
 import datetime as dt
 from calendar import monthrange
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -33,7 +34,7 @@ _LAST: Final = 253_402_041_600_000
 def local(instant: int, zone: dt.tzinfo) -> dt.datetime:
     """The wall clock at an instant."""
     within = min(max(instant, _FIRST), _LAST)
-    return (_EPOCH + dt.timedelta(milliseconds=within)).astimezone(zone)
+    return (_EPOCH + within * _MILLISECOND).astimezone(zone)
 
 
 def local_day(instant: int, zone: dt.tzinfo) -> dt.date:
@@ -49,10 +50,7 @@ def time_of_day(wall: dt.datetime) -> int:
 
 def instant_of(day: dt.date, time: int, zone: dt.tzinfo, *, last: bool = False) -> int:
     """When it is `time` on that local day (rule W3), `last`: for the last time."""
-    wall = dt.datetime.combine(day, _MIDNIGHT) + time * _MILLISECOND
-    first, second = _reading(wall, zone, 0), _reading(wall, zone, 1)
-    if first > second:  # the clock never shows it
-        return _change(zone, second, first)
+    first, second = _instants(day, time, zone)
     return second if last else first
 
 
@@ -80,20 +78,25 @@ def window_end(
     Times of day, by the wall clock. A window over midnight (`end` before `start`) belongs to its
     start day, which must be one of `weekdays` (rule C4). `start` equal to `end` is no window.
     """
-    if not _inside(instant, start, end, zone, weekdays):
-        return None
     wall = local(instant, zone)
+    if not _inside(wall, start, end, weekdays):
+        return None
     try:
         day = wall.date() if time_of_day(wall) < end else wall.date() + _DAY
     except OverflowError:
         return None
-    over = instant_of(day, end, zone, last=True)
+    first, over = _instants(day, end, zone)
     if over <= instant:
         return None
-    ends = [instant_of(day, end, zone), over]
-    if _offset(instant, zone) != _offset(over, zone):
+    after = local(over, zone)
+    ends = [first, over]
+    if wall.utcoffset() != after.utcoffset():
         ends.append(_change(zone, instant, over))
-    found = [one for one in ends if one > instant and not _inside(one, start, end, zone, weekdays)]
+    elif first == over and not _inside(after, start, end, weekdays):
+        return over  # as on all but two days of a year
+    found = [
+        one for one in ends if one > instant and not _inside(local(one, zone), start, end, weekdays)
+    ]
     # None where the zone leaves out the day on which it would be over.
     return min(found) if found else window_end(over, start, end, zone, weekdays)
 
@@ -190,14 +193,25 @@ def _on(day: dt.date, time: int, zone: dt.tzinfo, only: Days | None) -> int | No
     return found if local_day(found, zone) == day else None
 
 
-def _inside(instant: int, start: int, end: int, zone: dt.tzinfo, weekdays: frozenset[int]) -> bool:
-    wall = local(instant, zone)
+def _inside(wall: dt.datetime, start: int, end: int, weekdays: frozenset[int]) -> bool:
     time, today = time_of_day(wall), wall.weekday()
     if start <= end:
         return start <= time < end and today in weekdays
     if time >= start:
         return today in weekdays
     return time < end and (today - 1) % 7 in weekdays
+
+
+@lru_cache(maxsize=4096)
+def _instants(day: dt.date, time: int, zone: dt.tzinfo) -> tuple[int, int]:
+    """When it is `time` on that local day (rule W3), for the first time and for the last: the same
+    for all customers of a zone.
+    """
+    wall = dt.datetime.combine(day, _MIDNIGHT) + time * _MILLISECOND
+    first, second = _reading(wall, zone, 0), _reading(wall, zone, 1)
+    if first > second:  # the clock never shows it
+        first = second = _change(zone, second, first)
+    return first, second
 
 
 def _reading(wall: dt.datetime, zone: dt.tzinfo, fold: int) -> int:

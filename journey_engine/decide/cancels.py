@@ -219,7 +219,7 @@ def _cancel_live(draft: Draft, live: Live, cause: Origin, sent: Sent) -> None:
     draft.out.commands.append(_command(draft, standing.opened(live, sent), cause))
     back = standing.taken_back(sent)
     live.sent = [back if one.command_id == sent.command_id else one for one in live.sent]
-    if sent.kind == ActionKind.TASK.value:
+    if sent.kind == standing.TASK:
         waits.forget(live)
 
 

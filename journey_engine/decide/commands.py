@@ -1,5 +1,7 @@
 """A candidate's command: written, remembered by its instance, kept while held (A1, A6, A7)."""
 
+from typing import Final
+
 from journey_engine.decide import (
     asking,
     assignment,
@@ -13,10 +15,13 @@ from journey_engine.decide import (
 from journey_engine.decide.decision import Command, JourneyRef
 from journey_engine.decide.draft import Candidate, Draft, Live
 from journey_engine.decide.state import SENT_MAX, VALUE_BYTES_MAX, Sent
-from journey_engine.define.action_plan import ActionKind
+from journey_engine.define.action_plan import ActionKind, CancelOn
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming
 from journey_engine.define.iso import iso_utc
 from journey_engine.errors import CandidateOutcome
+
+_CANCEL_ON: Final = {one: one.value for one in CancelOn}
+_KIND: Final = {one: one.value for one in ActionKind}
 
 
 def write(draft: Draft, candidate: Candidate, channel: str, trace: list[str]) -> CandidateOutcome:
@@ -45,12 +50,12 @@ def write(draft: Draft, candidate: Candidate, channel: str, trace: list[str]) ->
         candidate.journey.purpose,
         draft.now,
         draft.now + hold,
-        action.cancel_on.value,
+        _CANCEL_ON[action.cancel_on],
         place.stage,
         place.visit,
         action.content,
         action.id,
-        action.kind.value,
+        _KIND[action.kind],
         place.run,
         place.attempt,
         place.asked_at,

@@ -11,7 +11,6 @@ from journey_engine.decide import ids, standing, step, waits
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Event
 from journey_engine.decide.state import DEADLINE, Sent, Standing
-from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.feedback import EXPIRED, UNACKED
 
 SOURCE: Final = "journey-engine"
@@ -38,7 +37,7 @@ def reach(draft: Draft, due: int) -> None:
 def _missed(draft: Draft, live: Live, due: int) -> list[Event]:
     missed = []
     for sent in live.sent:
-        if sent.kind != ActionKind.TASK.value or not _is_out(sent):
+        if sent.kind != standing.TASK or not _is_out(sent):
             continue
         if sent.ack_by == due and sent.standing == Standing.OPEN:
             missed.append(_event(draft, live, sent, UNACKED, due))
@@ -51,7 +50,7 @@ def _after(sent: Sent, due: int) -> Sent:
     """The command past that instant: an expired task is over, whether or not a journey reads of
     it.
     """
-    over = sent.kind == ActionKind.TASK.value and sent.not_after == due
+    over = sent.kind == standing.TASK and sent.not_after == due
     return standing.stands(sent, Standing.CLOSED) if over and _is_out(sent) else sent
 
 

@@ -3,7 +3,8 @@
 The rules of this file, and of this package:
 
 1. `decide` is a function of its arguments. Nothing here reads a clock, a random number, the
-   network, a file or the environment, logs, or keeps anything between calls.
+   network, a file or the environment, logs, or keeps between calls anything but what a pure
+   function gave (`calendar`).
 2. The state given in is never changed. What changes is replaced in a `Draft`; where nothing
    changed, the very same state comes back.
 3. It is total: whatever a customer, a producer or an author does ends in an outcome with a
@@ -31,7 +32,6 @@ from journey_engine.decide import (
     timers,
     versions,
 )
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.due import UNKNOWN, earliest, next_due
 from journey_engine.decide.event import Event, TimersDue, changed
@@ -44,6 +44,7 @@ from journey_engine.decide.message import (
 )
 from journey_engine.decide.scope import Moment
 from journey_engine.decide.state import CustomerState
+from journey_engine.decide.trace import Step
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
 from journey_engine.errors import DeadLetterCode, InputOutcome, RecordError
@@ -70,13 +71,13 @@ def _happened(plan: Plan, state: CustomerState, item: Event, now: int, due: int 
     reading = plan.readings.get(item.type)
     if reading is None:
         return Decision(state, InputOutcome.IGNORED)
-    gone = None if state.identity is None else identity.gone(state.identity, item)
+    draft = Draft(plan, state, item, now)
+    gone = None if draft.identity is None else identity.gone(draft.identity, item)
     if gone is not None:
         return identity.passed_on(state, item, gone, now)
-    sight, seen, early = dedupe.look(state.seen, item, now)
+    sight, seen, early = dedupe.look(draft.seen, item, now)
     if sight is not dedupe.NEW:
         return _refused(state, item, sight)
-    draft = Draft(plan, state, item, now)
     if reading.erases:
         erasure.erase(draft, Moment(draft, item.occurred_at, item), item.origin)
         return draft.out
@@ -88,10 +89,15 @@ def _happened(plan: Plan, state: CustomerState, item: Event, now: int, due: int 
         due = item.occurred_at
     if due is not None and due <= item.occurred_at:
         timers.fire(draft, item.occurred_at)
+        due = UNKNOWN
     if reading.links:
         identity.link(draft, item)
+        due = UNKNOWN
+    instances, pending = draft.instances, draft.pending
     draft.out.outcome = step.take(draft, item, reading)
-    return _finished(draft)
+    if plan.awaits or draft.instances is not instances or draft.pending is not pending:
+        due = UNKNOWN
+    return _finished(draft, due)
 
 
 def _tick(plan: Plan, state: CustomerState, item: TimersDue, now: int, due: int | None) -> Decision:
@@ -123,12 +129,15 @@ def _told(plan: Plan, state: CustomerState, item: Message, now: int, due: int | 
     return _finished(draft)
 
 
-def _finished(draft: Draft) -> Decision:
+def _finished(draft: Draft, due: int | None = UNKNOWN) -> Decision:
+    """`due` is when something is due next, where nothing changed that."""
     state = draft.next_state()
     out = draft.out
     out.state = size.bounded(draft, state)
     if out.state is state:
-        out.due = earliest(draft.instances, draft.pending, draft.journeys)
+        if due == UNKNOWN:
+            due = earliest(draft.instances, draft.pending, draft.journeys)
+        out.due = due
     return out
 
 

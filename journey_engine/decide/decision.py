@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from journey_engine.decide.event import Origin
-from journey_engine.define.expression import Scope, Value
+from journey_engine.define.expression import Value
 from journey_engine.errors import (
     CandidateOutcome,
     DeferredCause,
@@ -144,18 +144,3 @@ class SendDecision(msgspec.Struct, frozen=True, gc=False):
     """The account whose journey it came from (rule M3)."""
     causation: Origin | None = None
     """The input that asked for it."""
-
-
-class Step(msgspec.Struct, frozen=True, gc=False):
-    """One thing looked at. `scope` is kept, not its values: an explanation reads the operands
-    from it when somebody asks, and nobody pays before.
-    """
-
-    what: str
-    """A word of `explain.SENTENCES`."""
-    journey: str = ""
-    key: str | None = None
-    clause: str = ""
-    outcome: str = ""
-    reads: frozenset[tuple[str, str]] = frozenset()
-    scope: Scope | None = None

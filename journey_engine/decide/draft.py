@@ -4,7 +4,7 @@ Pieces are shared with the state given in until something replaces them; nothing
 place. What one step touches (an instance as a `Live`, a candidate) is folded back at its end.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import astuple, replace
 
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from journey_engine.decide.event import Origin
     from journey_engine.decide.identity_state import Identity
 
+_fields: Final = astuple
+"""All at once: to ask a struct for each of them takes much longer."""
+_state: Final = CustomerState
+
 
 class Live:
     """An instance while a step works on it."""
@@ -65,24 +69,44 @@ class Live:
     )
 
     def __init__(self, instance: Instance) -> None:
-        self.journey = instance.journey
-        self.version = instance.version
-        self.key = instance.key
-        self.entry_no = instance.entry_no
-        self.entered_at = instance.entered_at
-        self.stage = instance.stage
-        self.stage_entered_at = instance.stage_entered_at
-        self.reached_at = instance.reached_at
-        self.cause: Origin = instance.cause
-        self.context: dict[str, Value] = instance.context
-        self.visits: dict[str, int] = instance.visits
-        self.runs: dict[str, int] = instance.runs
-        self.timers: list[Timer] = instance.timers
-        self.sent: list[Sent] = instance.sent
-        self.exposed: list[Exposure] = instance.exposed
-        self.milestones: list[str] = instance.milestones
-        self.idle: list[int] = instance.idle
-        self.patterns: dict[str, PatternState] = instance.patterns
+        self.journey: str
+        self.version: int
+        self.key: str | None
+        self.entry_no: int
+        self.entered_at: int
+        self.stage: str
+        self.stage_entered_at: int
+        self.reached_at: int
+        self.cause: Origin
+        self.context: dict[str, Value]
+        self.visits: dict[str, int]
+        self.runs: dict[str, int]
+        self.timers: list[Timer]
+        self.sent: list[Sent]
+        self.exposed: list[Exposure]
+        self.milestones: list[str]
+        self.idle: list[int]
+        self.patterns: dict[str, PatternState]
+        (
+            self.journey,
+            self.version,
+            self.key,
+            self.entry_no,
+            self.entered_at,
+            self.stage,
+            self.stage_entered_at,
+            self.reached_at,
+            self.cause,
+            self.context,
+            self.visits,
+            self.runs,
+            self.timers,
+            self.sent,
+            self.exposed,
+            self.milestones,
+            self.idle,
+            self.patterns,
+        ) = _fields(instance)
         self.ended: EndReason | None = None
         self.drawn: Experiment | None = None
         """Of the split that decides its next record."""
@@ -259,7 +283,7 @@ class Draft:
             self.identity,
             self.membership,
             self.account,
-        ) = astuple(state)  # at once: to ask a struct for each of them takes much longer
+        ) = _fields(state)
         self.touched: dict[int, Live] = {}
         self.entered: list[Live] = []
         self.candidates: list[Candidate] = []
@@ -346,7 +370,7 @@ class Draft:
 
     def next_state(self) -> CustomerState:
         """The state after all steps."""
-        return CustomerState(
+        return _state(
             self.life,
             self.seen,
             self.traits,

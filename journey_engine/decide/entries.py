@@ -9,11 +9,11 @@ in, another does not enter, and a restart ends whatever is in.
 from typing import Final
 
 from journey_engine.decide import memory, operations, patterns, size, stages
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.event import Origin
 from journey_engine.decide.scope import Answer, Moment, View, ask, key_of, note
 from journey_engine.decide.state import Awaited, Instance
+from journey_engine.decide.trace import Step
 from journey_engine.define.expression import EvaluationError, Expression, Value, Warming
 from journey_engine.define.plan import Asked, Clause, JourneyPlan, ReentryMode, Trigger
 from journey_engine.errors import EndReason, EntryOutcome
@@ -164,7 +164,7 @@ def _inside(draft: Draft, journey: JourneyPlan, key: str | None) -> list[int]:
 
 
 def _gone(draft: Draft, position: int) -> bool:
-    live = draft.touched.get(position)
+    live = draft.touched.get(position) if draft.touched else None
     return live is not None and live.ended is not None
 
 

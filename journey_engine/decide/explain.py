@@ -6,7 +6,8 @@ The values are read from the scopes that the trace kept, now that somebody asks.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from journey_engine.decide.decision import Command, SendDecision, Step, Transition
+from journey_engine.decide.decision import Command, SendDecision, Transition
+from journey_engine.decide.trace import Step
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.expression import Scope, Value, Warming
 from journey_engine.define.personal import NOTHING_PERSONAL, Personal

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Final
 
+from msgspec.structs import astuple
+
 from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
 from journey_engine.define.expression import Value, Warming
 from journey_engine.define.profile_plan import FeatureOp, FeaturePlan
@@ -25,6 +27,8 @@ Bucket = tuple[int, int, float | int, Value, Value]
 LATE_MS: Final = 24 * 3_600_000
 """How long entries stay beyond their window."""
 INT64_MAX: Final = 2**63 - 1
+_fields: Final = astuple
+_feature: Final = FeatureState
 _FEW: Final = 8
 """Entries up to which nothing is gained by looking for those that count no more."""
 _EXTREMES: Final = frozenset({FeatureOp.MIN, FeatureOp.MAX})
@@ -57,20 +61,21 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
     """The feature's memory with one more value."""
     if plan.within is None:
         return _add_for_ever(plan, state, at, item)
-    if state.buckets:
-        buckets = _bucketed(plan, state.buckets, [(at, item)])
-        return FeatureState(state.since, [], _in_window(plan.within, buckets))
-    entries = _inserted(plan, state.entries, (at, item))
+    since, entries, buckets = _fields(state)
+    if buckets:
+        buckets = _bucketed(plan, buckets, [(at, item)])
+        return FeatureState(since, [], _in_window(plan.within, buckets))
+    entries = _inserted(plan, entries, (at, item))
     if len(entries) > _FEW and plan.op is not FeatureOp.COUNT and plan.op in _OUTDONE:
         entries = _telling(plan, entries)
     oldest = entries[-1][0] - plan.within
     if len(entries) > FEATURE_EXACT_MAX:
-        entries = [entry for entry in entries if entry[0] > oldest]
+        entries = _since(entries, oldest)
         if len(entries) > FEATURE_EXACT_MAX:
-            return _thinned(plan, state.since, entries)
+            return _thinned(plan, since, entries)
     elif entries[0][0] <= oldest - LATE_MS:
-        entries = [entry for entry in entries if entry[0] > oldest - LATE_MS]
-    return FeatureState(state.since, entries)
+        entries = _since(entries, oldest - LATE_MS)
+    return _feature(since, entries)
 
 
 def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
@@ -166,6 +171,14 @@ def _inserted(plan: FeaturePlan, entries: list[Entry], entry: Entry) -> list[Ent
     kept = list(entries)
     insort_right(kept, entry, key=_time)
     return kept
+
+
+def _since(entries: list[Entry], oldest: int) -> list[Entry]:
+    """Those later than `oldest`, of entries in order of time; few are not."""
+    start = 0
+    while start < len(entries) and entries[start][0] <= oldest:
+        start += 1
+    return entries[start:]
 
 
 def _telling(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
@@ -285,7 +298,14 @@ def _entries_at(plan: FeaturePlan, state: FeatureState, at: int) -> list[Entry]:
     entries = state.entries
     if entries and oldest < entries[0][0] and entries[-1][0] <= at:
         return entries
-    return [entry for entry in entries if oldest < entry[0] <= at]
+    # From their end: before the window lie those of another day.
+    end = len(entries)
+    while end and entries[end - 1][0] > at:
+        end -= 1
+    start = end
+    while start and entries[start - 1][0] > oldest:
+        start -= 1
+    return entries[start:end]
 
 
 def _folded(op: FeatureOp, buckets: list[Bucket]) -> Value:

@@ -7,6 +7,8 @@ before the event. A withdrawal of consent cancels at once what waits or is open 
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import astuple
+
 from journey_engine.decide import cancels, channels, features, history, profile
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
@@ -21,6 +23,7 @@ from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.plan import ANY_CHANNEL
 from journey_engine.define.profile_plan import ConsentRule, FeaturePlan, ProfileReaders, TraitRule
 
+_fields: Final = astuple
 LONG: Final = 64
 """Characters from which a value, and entries from which a feature, count for the state's size."""
 CUSTOMER: Final = "customer"
@@ -79,7 +82,7 @@ def _write_traits(draft: Draft, moment: Moment, event: Event, rules: Sequence[Tr
         if value is None or not profile.newer(at, event_id, last) or _too_long(draft, value):
             continue
         if last is None or last.value != value:
-            moment.changed.add(trait)
+            moment.changed |= {trait}
         traits[trait] = Written(value, at, event_id)
     draft.traits = traits
 
@@ -143,10 +146,10 @@ def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, Featur
     at, state = event.occurred_at, kept.get(plan.id)
     if state is None:
         state = FeatureState(at)
-    state = features.add(plan, state, at, item)
-    if len(state.entries) >= LONG or len(state.buckets) >= LONG:
+    kept[plan.id] = state = features.add(plan, state, at, item)
+    _, entries, buckets = _fields(state)
+    if len(entries) >= LONG or len(buckets) >= LONG:
         draft.heavy = True
-    kept[plan.id] = state
 
 
 def _item(plan: FeaturePlan, event: Event) -> Value:
@@ -174,7 +177,6 @@ def length(value: Value) -> int:
 
 def _start_features(draft: Draft, at: int) -> None:
     """A windowed feature starts with the first input read since it was deployed (rule K3)."""
-    missing = [name for name in draft.plan.windowed if name not in draft.features]
-    if missing:
-        fresh = {name: FeatureState(at) for name in sorted(missing)}
-        draft.features = {**draft.features, **fresh}
+    for name in draft.plan.windowed:
+        if name not in draft.features:
+            draft.features = {**draft.features, name: FeatureState(at)}

@@ -20,6 +20,8 @@ from journey_engine.define.plan import Asked, JourneyPlan, Reentry, ReentryMode
 NO_MEMORY: Final = JourneyMemory()
 NO_KEY_MEMORY: Final = KeyMemory()
 _MARK_BYTES: Final = 8
+_fields: Final = astuple
+_memory: Final = JourneyMemory
 
 
 def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
@@ -39,11 +41,12 @@ def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
             late.append(False)
             fresh = JourneyMemory(at)
         else:
-            latest, entry_no, keys, once, kept = astuple(memory)
+            latest: int
+            latest, entry_no, keys, once, kept = _fields(memory)
             late.append(at < latest - journey.lateness)
             if at <= latest:
                 continue
-            fresh = JourneyMemory(at, entry_no, keys, once, kept)
+            fresh = _memory(at, entry_no, keys, once, kept)
         if newer is None:
             newer = dict(draft.journeys)
         newer[journey.name] = fresh

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from journey_engine.decide import assignment, features, history, memory
-from journey_engine.decide.dedupe import ENTRY
+from journey_engine.decide.seen import ENTRY
 from journey_engine.decide.state import (
     ENGAGEMENT_BUCKETS,
     ENTRIES_MAX,

@@ -110,6 +110,6 @@ def _opening(draft: Draft, at: int, windows: list[QuietWindow]) -> int | None:
         before = at
         for one in windows:
             at = calendar.next_opening(at, one.start, one.end, zone, one.weekdays)
-        if at == before:
+        if at == before or len(windows) == 1:
             return at
     return None

@@ -1,11 +1,15 @@
 """What became of a candidate: each ends in exactly one final outcome (rules C2, law 7)."""
 
+from typing import Final
+
 from journey_engine.decide import asking, ids
 from journey_engine.decide.decision import Command, SendDecision
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.message import CHANNEL, CapacityReleased
 from journey_engine.decide.state import OpenSend, Pending
 from journey_engine.errors import CandidateOutcome, DeferredCause
+
+_CAUSE: Final = {one.value: one for one in DeferredCause}
 
 
 class Ranked:
@@ -55,7 +59,7 @@ def settle(
             attempt=place.attempt,
             command_id=command,
             outcome=outcome,
-            cause=DeferredCause(place.waits) if deferred else None,
+            cause=_CAUSE[place.waits] if deferred else None,
             until=place.due if deferred else None,
             channels_tried=tried,
             decided_at=draft.now,

@@ -16,7 +16,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from journey_engine.decide import matching, stages
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.learn import LONG
 from journey_engine.decide.memory import NO_MEMORY
@@ -28,6 +27,7 @@ from journey_engine.decide.state import (
     Awaited,
     PatternState,
 )
+from journey_engine.decide.trace import Step
 from journey_engine.define.expression import Expression, Value
 from journey_engine.define.pattern_plan import Element, PatternKind, PatternPlan
 from journey_engine.define.plan import Asked, Clause, JourneyPlan, StagePlan, TransitionPlan

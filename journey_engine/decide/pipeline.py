@@ -29,10 +29,10 @@ from journey_engine.decide import (
     waiting,
 )
 from journey_engine.decide.case import Case
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.scope import Answer, Moment, ask
 from journey_engine.decide.state import Contact
+from journey_engine.decide.trace import Step
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.expression import Expression
 from journey_engine.errors import CandidateOutcome, DeferredCause

@@ -26,12 +26,10 @@ def in_order(draft: Draft, cases: list[Case]) -> list[Case]:
     if not draft.plan.policy.ranks and sum(map(_contends, cases)) <= 1:
         return _as_asked(cases, cases)
     scores = [_score(case) if case.purpose.arbitrate else 0.0 for case in cases]
-    ordered = [
-        case
-        for _, case in sorted(
-            zip(scores, cases, strict=True), key=lambda pair: _key(draft, pair[0], pair[1])
-        )
-    ]
+    pairs = list(zip(scores, cases, strict=True))
+    if len(pairs) > 1:
+        pairs.sort(key=lambda pair: _key(draft, pair[0], pair[1]))
+    ordered = [case for _, case in pairs]
     _tell(ordered, {id(case): score for case, score in zip(cases, scores, strict=True)})
     return _as_asked(ordered, cases)
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from journey_engine.decide import features, profile
 from journey_engine.decide.account_state import NO_ACCOUNT
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decide.state import VALUE_BYTES_MAX, Instance, Pending
+from journey_engine.decide.trace import Step
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming
 from journey_engine.define.junction_plan import Branch
 from journey_engine.define.plan import Clause, JourneyPlan, TransitionPlan
@@ -23,6 +23,7 @@ NO_FIELDS: Final[Mapping[str, Value]] = {}
 NO_FEATURES: Final[Mapping[str, FeaturePlan]] = {}
 NO_VISITS: Final[dict[str, int]] = {}
 NO_MILESTONES: Final[list[str]] = []
+NO_TRAITS: Final[frozenset[str]] = frozenset()
 _COMPLETE: Final = ".complete"
 
 
@@ -63,7 +64,7 @@ class Moment:
         self.reach = draft.reach
         self.features = draft.features
         self.instances = draft.instances
-        self.changed: set[str] = set()
+        self.changed = NO_TRAITS
         self.customer: dict[str, Value] | None = None
         self.keys: dict[Expression, str | None] = {}
         self.send: str | None = None

@@ -12,9 +12,9 @@ from typing import Final
 from msgspec.msgpack import encode
 from msgspec.structs import replace
 
-from journey_engine.decide.dedupe import ENTRY
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.identity_state import Identity
+from journey_engine.decide.seen import ENTRY
 from journey_engine.decide.state import (
     STATE_BYTES_MAX,
     Contact,

@@ -117,9 +117,10 @@ def _apply(
     cancels.at_leave(draft, live, moment.origin or live.cause)
     queue(draft, journey, live, journey.stages[live.stage].on_exit, view)
     queue(draft, journey, live, transition.actions, view)
-    trigger = transition.trigger.value
     if transition.trigger is Trigger.EVENT:
         trigger = moment.name if moment.name in transition.types else MILESTONE
+    else:
+        trigger = transition.trigger.value
     if transition.to == END:
         end(draft, journey, moment, live, EndReason.COMPLETED, trigger, transition.outcome)
     else:

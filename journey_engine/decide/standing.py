@@ -21,17 +21,18 @@ from journey_engine.define.plan import JourneyPlan
 
 TAKEN_BACK: Final = -1
 """As a command's `not_before`: it was cancelled, once is enough."""
-_OPEN_KINDS: Final = frozenset(
-    {ActionKind.ROUTE.value, ActionKind.SHOW.value, ActionKind.TASK.value}
-)
+TASK: Final = ActionKind.TASK.value
+_CLOSED: Final = Standing.CLOSED.value
+_OPEN_KINDS: Final = frozenset({ActionKind.ROUTE.value, ActionKind.SHOW.value, TASK})
 """A TASK is open until done, a SHOW until seen or dismissed, a ROUTE until applied (rule A7)."""
 
 
 def is_out(sent: Sent, now: int) -> bool:
     """Whether a command can still be taken back: it is unsent, or open and not expired."""
-    if sent.not_before == TAKEN_BACK or sent.standing == Standing.CLOSED:
+    not_before = sent.not_before
+    if not_before == TAKEN_BACK or sent.standing == _CLOSED:
         return False
-    if sent.not_before > now:
+    if not_before > now:
         return True
     return sent.kind in _OPEN_KINDS and (sent.not_after is None or sent.not_after >= now)
 
@@ -40,7 +41,7 @@ def is_done_for(draft: Draft, journey: JourneyPlan | None, sent: Sent) -> bool:
     """Whether nothing more can come of a command whose instance completed."""
     if is_out(sent, draft.now):
         return False
-    if sent.not_before == TAKEN_BACK or sent.standing == Standing.CLOSED or not sent.not_after:
+    if sent.not_before == TAKEN_BACK or sent.standing == _CLOSED or not sent.not_after:
         return True
     action = actions.find(journey, sent.send_id)
     last = action is None or not channels_left(action, [*sent.tried, sent.channel])

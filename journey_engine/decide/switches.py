@@ -10,10 +10,10 @@ the end says what became of it.
 from msgspec.structs import replace
 
 from journey_engine.decide import entries
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Leaving
 from journey_engine.decide.event import Origin
 from journey_engine.decide.scope import Moment, View, key_text
+from journey_engine.decide.trace import Step
 from journey_engine.define.expression import EvaluationError, Warming
 from journey_engine.define.plan import SwitchPlan
 from journey_engine.errors import EndReason, EntryOutcome

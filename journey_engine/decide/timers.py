@@ -20,11 +20,11 @@ from journey_engine.decide import (
     waiting,
     waits,
 )
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.due import earliest
 from journey_engine.decide.scope import Answer, Moment, View, ask
 from journey_engine.decide.state import ABANDON, MICROSTEPS_MAX, Awaited, Timer
+from journey_engine.decide.trace import Step
 from journey_engine.define.calendar_plan import PAST
 from journey_engine.define.plan import JourneyPlan, StagePlan, TransitionPlan, Trigger
 from journey_engine.errors import EndReason

@@ -10,9 +10,9 @@ S2), but that those after the milestones read the milestones that this very even
 from typing import Final
 
 from journey_engine.decide import patterns, stages, waits
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Leaving
 from journey_engine.decide.scope import Answer, Moment, View, ask, note, selects
+from journey_engine.decide.trace import Step
 from journey_engine.define.plan import (
     MILESTONE,
     Asked,

@@ -5,13 +5,16 @@ code reaches its fields at once.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from journey_engine.decide.decision import Command, SendDecision, Step, Transition
+from journey_engine.decide.decision import Command, SendDecision, Transition
 from journey_engine.decide.due import UNKNOWN
 from journey_engine.decide.message import Message
 from journey_engine.decide.state import CustomerState
 from journey_engine.errors import EntryOutcome, InputOutcome, RecordError
+
+if TYPE_CHECKING:
+    from journey_engine.decide.trace import Step
 
 _NOTHING_DROPPED: Final[Mapping[str, int]] = {}
 

@@ -10,10 +10,10 @@ set anew count from when the stage was entered, and are due at once where that l
 from typing import Final
 
 from journey_engine.decide import cancels, matching, operations, pipeline, stages, waits
-from journey_engine.decide.decision import Step
 from journey_engine.decide.draft import Draft, Live
 from journey_engine.decide.scope import Moment, View
 from journey_engine.decide.state import DEADLINE, CustomerState, Instance, Timer
+from journey_engine.decide.trace import Step
 from journey_engine.define.migration_plan import Fate, Move
 from journey_engine.define.plan import JourneyPlan, Plan, StagePlan
 from journey_engine.errors import EndReason

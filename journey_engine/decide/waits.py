@@ -19,7 +19,6 @@ from journey_engine.decide.state import (
     Standing,
     Timer,
 )
-from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.expression import Value
 from journey_engine.define.plan import JourneyPlan, StagePlan, TransitionPlan
 
@@ -117,7 +116,7 @@ def expect(live: Live, sent: Sent) -> None:
     """A TASK was written: somebody must take it on, and do it, in time (rule A4). The deadlines of
     tasks no longer remembered go: so there are never more than two for each command that is.
     """
-    if sent.kind != ActionKind.TASK.value:
+    if sent.kind != standing.TASK:
         return
     fresh = {due for due in (sent.ack_by, sent.not_after) if due is not None}
     forget(live)

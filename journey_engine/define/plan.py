@@ -22,12 +22,9 @@ from journey_engine.define.profile_plan import FeaturePlan, MembershipRule, Prof
 
 END = "end"
 """The target of a transition that ends the instance (rule S6)."""
-
 MILESTONE = "milestone"
 """In `on` and `reset_on`: the first reach of any milestone (rule I5)."""
-
 ANY_CHANNEL = "*"
-
 TIMEZONE = "timezone"
 """The trait that names a customer's zone (rule W5)."""
 
@@ -309,28 +306,31 @@ class Plan:
     of_accounts: bool = False
     readings: dict[str, Reading] = field(init=False, repr=False)
     """For each type of `fields`: the above, put together once for every event to come."""
-    windowed: frozenset[str] = field(init=False, repr=False)
-    """The features that start with the first input read, whatever its type (rule K3)."""
+    windowed: tuple[str, ...] = field(init=False, repr=False)
+    """The features (ids) that start with the first input read, whatever its type (rule K3)."""
     dated_by_traits: frozenset[str] = field(init=False, repr=False)
     """The traits on which the time of a wait on the calendar depends (rule W4)."""
     by_account: frozenset[str] = field(init=False, repr=False)
     """The experiments whose unit is the account (rule J2)."""
+    awaits: bool = field(init=False, repr=False)
+    """Whether an entry has a pattern: then something may be due of who has entered nothing."""
     dated_by_features: bool = field(init=False, repr=False)
     """Whether the time of a wait on the calendar depends on features."""
 
     def __post_init__(self) -> None:
         counted = [one for readers in self.profile.values() for one in readers.features]
-        windowed = (x.id for x in counted if x.within is not None or x.warm_up is not None)
+        windowed = {x.id for x in counted if x.within is not None or x.warm_up is not None}
         object.__setattr__(self, "readings", {name: self._reading(name) for name in self.fields})
-        object.__setattr__(self, "windowed", frozenset(windowed))
+        object.__setattr__(self, "windowed", tuple(sorted(windowed)))
         every = [*self.journeys, *self.kept.values()]
         stages = [stage for one in every for stage in one.stages.values()]
         dated = [wait.at for stage in stages for wait in stage.timers if wait.at is not None]
         traits = {name for at in dated for name in at.reads("customer")}
-        if any(at.zone is None for at in dated):
-            traits.add(TIMEZONE)
+        traits |= {TIMEZONE for at in dated if at.zone is None}
         object.__setattr__(self, "dated_by_traits", frozenset(traits))
         object.__setattr__(self, "dated_by_features", any(at.reads("features") for at in dated))
+        clauses = [one for each in every for some in each.entries.values() for one in some]
+        object.__setattr__(self, "awaits", any(one.pattern is not None for one in clauses))
         held = {one.name: one.holds for one in self.journeys if one.holds is not None}
         object.__setattr__(self, "holds", held)
         object.__setattr__(self, "by_account", drawn_by_account(one.junction for one in stages))

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from journey_engine.decide.decision import Step
 from journey_engine.decide.due import next_due
 from journey_engine.decide.explain import meaning, operands, shown, time_of
 from journey_engine.decide.state import CustomerState
+from journey_engine.decide.trace import Step
 from journey_engine.define.personal import NOTHING_PERSONAL, Personal
 from journey_engine.define.plan import JourneyPlan
 from journey_engine.errors import CandidateOutcome, EntryOutcome

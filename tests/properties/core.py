@@ -8,7 +8,7 @@ import msgspec
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.decision import Command, SendDecision, Transition
-from journey_engine.decide.due import next_due
+from journey_engine.decide.due import UNKNOWN, next_due
 from journey_engine.decide.event import Event, Origin, TimersDue
 from journey_engine.decide.keys import state_key
 from journey_engine.decide.state import EMPTY, CustomerState
@@ -78,6 +78,7 @@ class Core:
         before = self.states.get(key, EMPTY)
         decision = decide(self.plan, before, given, now)
         self.states[key] = decision.state
+        assert decision.due in (UNKNOWN, next_due(decision.state))
         self.dropped.update(decision.dropped)
         self.decided(before, given, now, decision)
         return as_answer(decision)

@@ -1,0 +1,3 @@
+def noted(
+    seen: bytes, source: str, event_id: str, body: bytes, second: int
+) -> tuple[int, bytes, int]: ...
