@@ -1,6 +1,6 @@
 """An app goes on on another cluster, to which MirrorMaker 2 copied its topics.
 
-    the app at rest    nobody in its group, the old owners fenced
+    the app at rest    nobody in its group, the old owners fenced, no transaction of the mirror open
     back in time       each partition to its last flush before `copied_until`: what that flush and
                        those before it wrote is on this cluster whole
     positions mapped   the offsets of the lost cluster to those of this one
@@ -10,7 +10,9 @@ written with it: that is why the states go back, and inputs are taken again. Wha
 has the same ids, so whoever goes by them sees it once (rules A6, T6).
 """
 
+import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ from journey_engine.run.offset_syncs import Syncs, find
 from journey_engine.run.producers import PlainProducers, TransactionalProducer
 from journey_engine.run.producing import Message, Producer
 from journey_engine.run.restoration import Restoration
-from journey_engine.run.restore import KafkaChangelogs
+from journey_engine.run.restore import KafkaChangelogs, open_transactions
 from journey_engine.run.settings import Guarantee, Settings, StoreKind
 from journey_engine.run.store import POSITION_KEY as POSITION
 from journey_engine.run.store import Store
@@ -41,6 +43,9 @@ from journey_engine.run.topics import check_topics, cluster_of, members
 
 FOLDER = "failover"
 """Below `data_dir`: one partition's states while it is mapped."""
+SETTLED_WITHIN_S = 180.0
+"""By then a broker has ended what a mirror left open: Connect's transactions last a minute."""
+_LOOK_S = 2.0
 
 
 class FailoverError(Exception):
@@ -86,6 +91,7 @@ async def fail_over(
     cluster, guarantee = await cluster_of(settings), await guarantee_of(settings)
     if not cluster:
         raise FailoverError("this broker's cluster has no id: is it Apache Kafka?")
+    await _settled(settings, names(topics, settings.topic_prefix))
     syncs = await Syncs.read(settings, syncs_topic)
     move = _Move(settings, topics, syncs, copied_until, now, cluster)
     exactly = guarantee is Guarantee.EXACTLY_ONCE
@@ -96,6 +102,22 @@ async def fail_over(
         )
         for number in range(topics.partitions)
     ]
+
+
+async def _settled(settings: Settings, names: Names) -> None:
+    """Wait until no transaction is open: a mirror that was killed leaves some, and behind them
+    nobody sees what is written here.
+    """
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while places := await open_transactions(settings, names.all, names.partitions):
+        if time.monotonic() > deadline:
+            topic, partition = places[0]
+            raise FailoverError(
+                f"{topic}, partition {partition}, has an open transaction, as have "
+                f"{len(places) - 1} more: stop the mirror and whoever else writes; the broker ends "
+                "what they left open after their transaction.timeout.ms; then run this again"
+            )
+        await asyncio.sleep(_LOOK_S)
 
 
 class _Read:

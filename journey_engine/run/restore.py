@@ -141,6 +141,21 @@ async def ends_of(
     return found
 
 
+async def open_transactions(
+    settings: Settings, topics: Collection[str], partitions: int
+) -> list[tuple[str, int]]:
+    """The topics and partitions whose end nobody reads yet: a transaction is open there.
+
+    Raises as `ends_of`.
+    """
+    async with _reader(settings) as consumer:
+        places = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await _highwaters(consumer, settings)
+        return sorted((*tp,) for tp, end in ends.items() if (_end(consumer, tp) or 0) < end)
+
+
 async def last_positions(settings: Settings, names: Names) -> Mapping[int, Position]:
     """By partition the last position that is committed; none of a partition without any.
 

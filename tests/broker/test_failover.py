@@ -8,10 +8,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from journey_engine.decide.state import CustomerState, MacroStage
 from journey_engine.encode.ledger import LedgerEntry, encode_ledger
@@ -31,6 +33,8 @@ from tests.run.test_offset_syncs import sync
 pytestmark = pytest.mark.kafka
 LOST = "the-lost-cluster"
 SYNCS = "mm2-offset-syncs.primary.internal"
+LEFT_OPEN_S = 4.0
+"""Longer than `failover` takes where nothing is open."""
 
 
 def state(number: int) -> bytes:
@@ -85,6 +89,19 @@ async def copy_by_hand(rig: ShippedRig, syncs: str, now: int) -> None:
     await output.stop()
 
 
+@asynccontextmanager
+async def left_open(rig: ShippedRig) -> AsyncIterator[AIOKafkaProducer]:
+    """Who copies to the changelog was killed: his transaction is open."""
+    producer = AIOKafkaProducer(**rig.settings.clients(), transactional_id=f"mirror-{rig.log_file}")
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(rig.names.changelog, b"", b"c:uncopied", 0)
+        yield producer
+    finally:
+        await producer.stop()
+
+
 async def test_states_go_back_and_positions_are_mapped_once(
     new_rig: Callable[..., ShippedRig],
 ) -> None:
@@ -105,7 +122,12 @@ async def test_states_go_back_and_positions_are_mapped_once(
 
     code, told = await asyncio.to_thread(failover, rig, syncs, now - 7_200_000)
     assert (code, "name a later time" in told) == (1, True)
-    code, told = await asyncio.to_thread(failover, rig, syncs, now - 120_000)
+    async with left_open(rig) as mirror:
+        mapping = asyncio.create_task(asyncio.to_thread(failover, rig, syncs, now - 120_000))
+        await asyncio.wait({mapping}, timeout=LEFT_OPEN_S)
+        assert not mapping.done()
+        await mirror.abort_transaction()
+    code, told = await mapping
     assert code == 0, told
     first = json.loads(told)[0]
     inputs = rig.names.inputs[0]
