@@ -6,6 +6,7 @@ with the process that started them, also when that one is killed.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -255,15 +256,19 @@ def _java(libraries: Path) -> list[str]:
 
 
 def _resolve() -> Path:
-    """Kafka's libraries, resolved by Maven the first time and after a change of the pom."""
-    libraries = KAFKA_HOME / "target" / "libs"
-    stamp = KAFKA_HOME / "target" / "resolved"
-    pom = KAFKA_HOME / "pom.xml"
-    if not stamp.exists() or stamp.stat().st_mtime < pom.stat().st_mtime:
-        shutil.rmtree(libraries, ignore_errors=True)
-        command = [shutil.which("mvn") or "mvn", "-q", "-B", "dependency:copy-dependencies"]
-        _run_tool(command, "resolving Kafka with Maven", cwd=KAFKA_HOME)
-        stamp.touch()
+    """Kafka's libraries, resolved by Maven the first time and after a change of the pom; by one
+    process, while others wait for it.
+    """
+    target, pom = KAFKA_HOME / "target", KAFKA_HOME / "pom.xml"
+    libraries, stamp = target / "libs", target / "resolved"
+    target.mkdir(exist_ok=True)
+    with (target / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.stat().st_mtime < pom.stat().st_mtime:
+            shutil.rmtree(libraries, ignore_errors=True)
+            command = [shutil.which("mvn") or "mvn", "-q", "-B", "dependency:copy-dependencies"]
+            _run_tool(command, "resolving Kafka with Maven", cwd=KAFKA_HOME)
+            stamp.touch()
     return libraries
 
 
