@@ -36,7 +36,7 @@ KAFKA_STREAMS := tests/bench/peers/kafka-streams
 WITH_NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(NATIVE):$(CURDIR)
 # Nothing compiled has a part in these.
 NOT_NATIVE := $(addprefix tests/run/test_,cores.py garbage.py log_files.py positions.py settings.py sharing.py supervisor.py transport.py upstream.py)
-NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py) tests/avro $(addprefix tests/decode/test_,decode.py registry_frames.py) tests/decide \
+NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py twins.py) tests/avro $(addprefix tests/decode/test_,decode.py registry_frames.py) tests/decide \
   tests/encode tests/properties tests/replay $(filter-out $(NOT_NATIVE),$(wildcard tests/run/test_*.py))
 
 .PHONY: help
@@ -173,7 +173,7 @@ $(VALIDATORS): $(STAMP) tests/deployment/validators.lock
 	@touch $@
 
 .PHONY: test-image
-test-image: setup ## The image's steps on this machine, and its worker as nobody with all but /data read-only
+test-image: setup ## Build the image with Podman and run its worker, all but /data read-only (root; Debian: podman runc mmdebstrap)
 	@$(BIN)/python -m tests.deployment.image
 
 .PHONY: chaos
@@ -225,9 +225,11 @@ sbom: $(SECURITY) ## The image's packages as a CycloneDX document, var/sbom.json
 	  --output-file var/sbom.json deploy/image.lock
 	@echo var/sbom.json
 
+STRICT := --strict
+
 .PHONY: audit
-audit: $(SECURITY) ## Known vulnerabilities of the locked packages; asks PyPI, and fails where it does not tell (AUDIT="-s osv")
-	@$(SECURITY)/bin/pip-audit --requirement requirements.lock --disable-pip --strict --progress-spinner off $(AUDIT)
+audit: $(SECURITY) ## Known vulnerabilities of the locked packages; asks PyPI, fails where it does not tell (STRICT=: lists those; AUDIT="-s osv")
+	@$(SECURITY)/bin/pip-audit --requirement requirements.lock --disable-pip $(STRICT) --progress-spinner off $(AUDIT)
 
 $(SECURITY): $(STAMP) deploy/security/tools.lock
 	@rm -rf $(SECURITY)

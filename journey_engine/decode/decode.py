@@ -107,7 +107,7 @@ class Reader:
         """How to read what begins with these bytes: the single-object encoding of a type that is
         read.
         """
-        self.plain: Callable[[Fetched, Trace], Event | None] | None = self._plain()
+        self.plain: Callable[[Fetched, Trace], Event | Skipped | None] | None = self._plain()
         """Reads in C what is plainly right, None for all else; None without the extension."""
 
     def _version(self, schema: EventSchema) -> Read:
@@ -120,10 +120,14 @@ class Reader:
         kept = [name for name in newest.fields if name in self.fields[schema.name]]
         return schema.wire, None if same else newest.wire, _SHARED, kept
 
-    def _plain(self) -> Callable[[Fetched, Trace], Event | None] | None:
+    def _plain(self) -> Callable[[Fetched, Trace], Event | Skipped | None] | None:
         if NativeEvents is None:
             return None
-        readers = {}
+        readers: dict[bytes, Any] = {
+            SINGLE_OBJECT + key: Skipped(schema.name)
+            for key, schema in self.schemas.by_fingerprint.items()
+            if key not in self._versions
+        }
         for begin, (schema, _) in self.framed.items():
             compiled = native_reader(*self._reading(schema))
             if compiled is not None:
@@ -143,18 +147,18 @@ class Reader:
 def decode(record: Fetched, reader: Reader) -> Decoded:
     """Read one record. Which rejection comes first: size, frame, schema, body, ids, key, time."""
     if reader.plain is not None:
-        event = reader.plain(record, _traceparent)
-        if event is not None:
-            return event
+        plain = reader.plain(record, _traceparent)
+        if plain is not None:
+            return plain
     value = record.value
     if value is None:
         return _without_value(record)
     if len(value) > reader.value_bytes_max:
         limit = reader.value_bytes_max
         return Rejected(DeadLetterCode.TOO_LARGE, f"{len(value)} bytes, at most {limit} are read")
-    plain = reader.framed.get(value[:BODY_OF_SINGLE_OBJECT])
-    if plain is not None:
-        return _decode_body(record, value, BODY_OF_SINGLE_OBJECT, *plain)
+    framed = reader.framed.get(value[:BODY_OF_SINGLE_OBJECT])
+    if framed is not None:
+        return _decode_body(record, value, BODY_OF_SINGLE_OBJECT, *framed)
     return _decode_framed(record, value, reader)
 
 

@@ -10,18 +10,26 @@ from libc.string cimport memcmp
 
 from journey_engine.avro.native_reader cimport Cursor, Reader
 from journey_engine.decide.event import Event, Origin
+from journey_engine.decode.record import Record
 
 cdef enum:
     FRAME = 10  # bytes before a body
-    SHARED = 7  # fields that `Event` has an attribute of
+    # Places in a `Record`.
+    TOPIC = 0
+    PARTITION = 1
+    OFFSET = 2
+    TIMESTAMP = 3
+    KEY = 4
+    VALUE = 5
+    HEADERS = 6
 
 cdef uint32_t CRC[4][256]  # what a byte brings to the checksum, alone and with 1 to 3 zeros behind it
 
 
 cdef class Events:
-    """Reads what is in the single-object encoding of a type that is read."""
+    """Reads what is in the single-object encoding."""
 
-    cdef dict readers  # by the bytes of the frame the type's name and a `Reader`
+    cdef dict readers  # by the bytes of the frame the type's name and a `Reader`, or a `Skipped`
     cdef Py_ssize_t most
     cdef int64_t latest
     cdef int64_t future
@@ -33,13 +41,26 @@ cdef class Events:
         self.future = future
 
     def read(self, record, trace):
-        """The event; None if the record is not plainly right. `trace` finds a trace in headers."""
+        """The event, or that nobody reads its type; None if the record is not plainly right.
+        `trace` finds a trace in headers.
+        """
         cdef bytes value
         cdef const uint8_t* begin
         cdef PyObject* found
         cdef list values
         cdef Cursor cursor
-        found_value = record.value
+        if type(record) is not Record:
+            record = Record(
+                record.topic,
+                record.partition,
+                record.offset,
+                record.timestamp,
+                record.key,
+                record.value,
+                record.headers,
+            )
+        cdef tuple fields = <tuple>record
+        found_value = fields[VALUE]
         if type(found_value) is not bytes:
             return None
         value = <bytes>found_value
@@ -50,36 +71,41 @@ cdef class Events:
         found = PyDict_GetItem(self.readers, (<const char*>begin)[:FRAME])
         if found == NULL:
             return None
+        if type(<object>found) is not tuple:
+            return <object>found  # `Skipped`
         known = <tuple>found
         cursor.at = begin + FRAME
         cursor.end = begin + size
         values = (<Reader>known[1]).values_of(&cursor)
         if values is None or cursor.at != cursor.end:
             return None
-        event_id, customer_id, anonymous_id, at, channel, source, backfill = values[:SHARED]
-        timestamp = record.timestamp
+        event_id = values[0]
+        customer_id = values[1]
+        anonymous_id = values[2]
+        at = values[3]
+        source = values[5]
+        timestamp = fields[TIMESTAMP]
         cdef int64_t occurred_at = at
         if not 0 <= occurred_at <= self.latest or occurred_at - self.future > <int64_t>timestamp:
             return None
         if not event_id or not source:
             return None
-        if not _is(record.key, anonymous_id if customer_id is None else customer_id):
+        if not _is(fields[KEY], anonymous_id if customer_id is None else customer_id):
             return None
-        headers = record.headers
-        found_trace = trace(record) if headers else None
+        found_trace = trace(record) if fields[HEADERS] else None
         return Event(
             known[0],
             event_id,
             customer_id,
             anonymous_id,
             at,
-            channel,
+            values[4],
             source,
             (<Reader>known[1]).kept(values),
             _digest(begin + FRAME, size - FRAME),
             timestamp,
-            Origin(event_id, record.topic, record.partition, record.offset, found_trace),
-            backfill,
+            Origin(event_id, fields[TOPIC], fields[PARTITION], fields[OFFSET], found_trace),
+            values[6],
         )
 
 

@@ -46,20 +46,31 @@ def encode_state(state: State, due: int | None = UNKNOWN) -> bytes:
     """The state. Keys keep their order, so a state read back is written the same again. `due` is
     `next_due(state)`, where the caller knows it.
     """
+    return compacted(encode_plain(state, due))
+
+
+def encode_plain(state: State, due: int | None = UNKNOWN) -> bytes:
+    """The same in version 1, however large: quick to read again."""
     if due == UNKNOWN:
         due = next_due(state)
     flags = 0 if due is None else _WAITS
-    body = _encoder.encode(state)
     if not isinstance(state, CustomerState):
-        kind = _CHANNEL if isinstance(state, ChannelState) else _PARTITION
-        return _HEADER.pack(PLAIN, flags | kind, due or 0) + body
-    if len(body) < COMPACT_FROM:
-        return _HEADER.pack(PLAIN, flags, due or 0) + body
+        flags |= _CHANNEL if isinstance(state, ChannelState) else _PARTITION
+    return _HEADER.pack(PLAIN, flags, due or 0) + _encoder.encode(state)
+
+
+def compacted(plain: bytes) -> bytes:
+    """What `encode_plain` gave, as it is kept: a large state of a customer in version 2."""
+    if len(plain) < COMPACT_FROM + _HEADER.size:
+        return plain
+    _, flags, due = _HEADER.unpack_from(plain)
+    if flags & (_CHANNEL | _PARTITION):
+        return plain
     try:
-        compact = pack(msgspec.msgpack.decode(body))
+        compact = pack(msgspec.msgpack.decode(memoryview(plain)[_HEADER.size :]))
     except ValueError:
-        return _HEADER.pack(PLAIN, flags, due or 0) + body
-    return _HEADER.pack(COMPACT, flags, due or 0) + compact
+        return plain
+    return _HEADER.pack(COMPACT, flags, due) + compact
 
 
 def decode_state(data: bytes) -> CustomerState:

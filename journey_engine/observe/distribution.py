@@ -1,7 +1,7 @@
 """A histogram that takes many observations at once: filled by the event loop alone, so no lock."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -28,8 +28,14 @@ class Distribution(Collector):
 
     def add(self, value: float, count: int = 1) -> None:
         """Observe the value so many times."""
-        self._counts[bisect_left(self._metric.buckets, value)] += count
-        self._sum += value * count
+        self.add_all(((value, count),))
+
+    def add_all(self, observed: Iterable[tuple[float, int]]) -> None:
+        """Observe values, each so many times."""
+        buckets, counts = self._metric.buckets, self._counts
+        for value, count in observed:
+            counts[bisect_left(buckets, value)] += count
+            self._sum += value * count
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
         """The name, for the registry."""

@@ -159,9 +159,12 @@ class Metrics:
         self._time(statistics, committed)
 
     def _time(self, statistics: "Statistics", committed: Committed) -> None:
-        for arrived, count in statistics.arrivals.items():
-            waited = 0 if committed.now is None else max(0, committed.now - arrived)
-            self.input_delay.add(waited / 1000, count)
+        arrivals, now = statistics.arrivals, committed.now
+        if now is None:
+            self.input_delay.add(0.0, sum(arrivals.values()))
+        else:
+            waits = (((now - at) / 1000 if at < now else 0.0, n) for at, n in arrivals.items())
+            self.input_delay.add_all(waits)
         for late in statistics.timer_lateness:
             self.timer_lateness.add(late / 1000)
         commands = sum(statistics.commands.values())

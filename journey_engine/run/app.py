@@ -94,6 +94,8 @@ class Tables(TableManager):
     """Faust's tables with our way of restoring them."""
 
     mundane_level = "debug"
+    _recovery: Recovery | None
+    """Said again, for the compiler sees no type of Faust's."""
 
     @property
     def recovery(self) -> Recovery:

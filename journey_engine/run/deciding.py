@@ -30,6 +30,7 @@ from journey_engine.decode.decode import Mark, NeedSchema, Reader, Rejected, Ski
 from journey_engine.decode.partition import partition_of
 from journey_engine.errors import SKIPPED
 from journey_engine.run.clock import Clock
+from journey_engine.run.contents import read_input
 from journey_engine.run.merge import Item
 from journey_engine.run.outbox import Gathered, tally
 from journey_engine.run.restoration import RestorationError
@@ -101,10 +102,12 @@ class Deciding:
             self._plan = governed(self._plan, operations)
 
     def ready(self, item: Item) -> bool:
-        """Whether the item can be taken; not before its schema, or the definitions that it
-        activates, are known.
+        """Read the item where it was not; whether it can be taken: not before its schema, or the
+        definitions that it activates, are known.
         """
         content, catalogue = item.content, self._wiring.catalogue
+        if content is None:
+            content = item.content = read_input(item.record, self.reader, self._wiring.registry)
         if isinstance(content, Event):
             return True
         if isinstance(content, NeedSchema):

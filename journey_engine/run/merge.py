@@ -6,7 +6,6 @@ the highest time that its lane has shown so far, so lanes are sorted and merging
 stands for records still to come, none of them before its `bound`.
 """
 
-import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
@@ -19,6 +18,8 @@ from journey_engine.decode.record import Fetched
 
 NEVER: Final = -1
 """Before every time: a lane that has shown nothing, a clock that has not begun."""
+FOREVER: Final = 1 << 61
+"""After every time; compiled code holds it without an object."""
 
 
 Content = Event | Skipped | Mark | Rejected | Message | NeedSchema
@@ -28,13 +29,13 @@ Content = Event | Skipped | Mark | Rejected | Message | NeedSchema
 class Item:
     """One record in the order of the merge: by time, topic and offset, which are unique.
 
-    `bytes` is its record's `size`.
+    `content` is None until it is read, `bytes` its record's `size`.
     """
 
     __slots__ = ("bytes", "content", "offset", "record", "time", "topic")
 
     def __init__(
-        self, time: int, topic: str, offset: int, content: Content, record: Fetched
+        self, time: int, topic: str, offset: int, content: Content | None, record: Fetched
     ) -> None:
         self.time = time
         self.topic = topic
@@ -95,7 +96,7 @@ def size(record: Fetched) -> int:
     return held
 
 
-_NO_BARRIER: Final = (sys.maxsize, "")
+_NO_BARRIER: Final = (FOREVER, "")
 
 
 class Lane:
@@ -218,15 +219,18 @@ class Merge:
         lane.bytes -= RECORD_BYTES + item.bytes
         lane.bound = item.time
         lane.next_offset = item.offset + 1
-        if not lane.items:
+        heads, left = self._heads, lane.items
+        if not left:
             self._barrier = None
-        if self._heads[0] is not item:
+        if heads[0] is not item:
             self._heads = [other.items[0] for other in self.lanes.values() if other.items]
             heapify(self._heads)
-        elif lane.items:
-            heapreplace(self._heads, lane.items[0])
+        elif not left:
+            heappop(heads)
+        elif len(heads) == 1:
+            heads[0] = left[0]
         else:
-            heappop(self._heads)
+            heapreplace(heads, left[0])
 
     def blocked(self, item: Item) -> bool:
         """Whether an empty awaited lane may still bring something before the item."""

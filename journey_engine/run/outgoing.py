@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,13 +11,11 @@ from journey_engine.encode.deadletter import Failure, encode_deadletter, record_
 from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.encode.outgoing import OutRecord
 from journey_engine.errors import DeadLetterCode
+from journey_engine.observe.metrics import Metrics
 from journey_engine.run.naming import Names
 from journey_engine.run.outbox import Flush, encode_output, logged_at
 from journey_engine.run.producing import Message, made
 from journey_engine.schemas import Schemas
-
-if TYPE_CHECKING:
-    from journey_engine.observe.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +26,7 @@ class Encoding:
 
     names: Names
     schemas: Schemas
-    metrics: "Metrics"
+    metrics: Metrics
     deadletter_bytes_max: int
     """The largest record that the dead letters' topic takes."""
 

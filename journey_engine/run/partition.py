@@ -25,7 +25,7 @@ from journey_engine.run.deciding import Observer
 from journey_engine.run.memory import Memory
 from journey_engine.run.outbox import Flush
 from journey_engine.run.outgoing import Encoding, outgoing
-from journey_engine.run.producing import FencedError, Message, Seams, UnresolvedError
+from journey_engine.run.producing import FencedError, Message, Seams, UnresolvedError, made
 from journey_engine.run.task import PartitionTask, Progress
 from journey_engine.run.together import together
 from journey_engine.run.wiring import Wiring
@@ -315,10 +315,11 @@ class Partition:
         also written behind one that was refused, and would vouch for it.
         """
         topic, write = self._parts.encoding.names.changelog, self._producer.write
-        *states, position = [Message(key, value) for key, value in flush.changelog()]
+        messages = [made(Message, (key, value, (), None)) for key, value in flush.changelog()]
         if self.transactional:
-            return await write(topic, self.number, [*states, position])
-        await write(topic, self.number, states)
+            return await write(topic, self.number, messages)
+        position = messages.pop()
+        await write(topic, self.number, messages)
         return await write(topic, self.number, [position])
 
     async def recover(self) -> None:

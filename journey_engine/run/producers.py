@@ -34,6 +34,7 @@ CLOSE_WITHIN_S = 2.0
 RECONNECT_S = 0.2
 """Between two attempts to reach a lost broker."""
 
+_NO_HEADERS: list[tuple[str, bytes | None]] = []
 _CLOSING: set[asyncio.Task[None]] = set()
 """Kept from the garbage collector."""
 
@@ -349,12 +350,15 @@ async def _written(
 ) -> int:
     acknowledgements: list[Awaitable[RecordMetadata]] = []
     batch, count = producer.create_batch(), 0
-    for message in messages:
-        if not _append(batch, message):
+    append = batch.append
+    for key, value, headers, timestamp in messages:
+        held = list(headers) if headers else _NO_HEADERS
+        if append(key=key, value=value, timestamp=timestamp, headers=held) is None:
             batch.close()
             acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
             batch, count = producer.create_batch(), 0
-            if not _append(batch, message):
+            append = batch.append
+            if append(key=key, value=value, timestamp=timestamp, headers=held) is None:
                 raise KafkaError("a record does not fit into an empty batch")
         count += 1
     if count:
@@ -365,13 +369,3 @@ async def _written(
     results = await asyncio.gather(*acknowledgements)
     last: int = results[-1].offset + count - 1
     return last
-
-
-def _append(batch: Any, message: Message) -> bool:  # noqa: ANN401 - aiokafka's, untyped
-    metadata = batch.append(
-        key=message.key,
-        value=message.value,
-        timestamp=message.timestamp,
-        headers=list(message.headers),
-    )
-    return metadata is not None

@@ -19,7 +19,6 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from operator import itemgetter
-from sys import maxsize
 from typing import NamedTuple
 
 from journey_engine.decide.message import Message
@@ -33,7 +32,7 @@ from journey_engine.encode.message import HEADERS, encode_message, key_of
 from journey_engine.run.clock import StreamClock
 from journey_engine.run.deciding import Observer
 from journey_engine.run.garbage import collected_rarely
-from journey_engine.run.merge import Ahead
+from journey_engine.run.merge import FOREVER, Ahead
 from journey_engine.run.outbox import Flush, Gathered, Output, logged_at
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.summary import Summary
@@ -46,7 +45,7 @@ INBOX = "!inbox"
 BATCH = 5_000
 """Records fed between two steps."""
 KEPT = 60_000
-"""Changed states of all partitions that are kept decoded, 0.25 GB as a rule."""
+"""Changed states of all partitions before they are put away, 0.1 GB as a rule."""
 
 
 class ExchangedError(Exception):
@@ -124,13 +123,13 @@ class Replay:
                     self._run(known)
                     yield from self._released(known)
                 else:
-                    self._run(maxsize)
+                    self._run(FOREVER)
                     reached = min([task.reached() for task in self._tasks.values()])
                     yield from self._released(reached)
             if self._conducted:
                 self._conduct(None)
             else:
-                self._run(maxsize)
+                self._run(FOREVER)
             yield from self._released(None)
 
     def _feed(self, batch: list[Record]) -> None:

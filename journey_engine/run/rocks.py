@@ -9,7 +9,7 @@ whole file's index is then read for it.
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from rocksdict import (
 )
 
 from journey_engine.encode.state import header_due
-from journey_engine.run.store import POSITION_KEY, MemoryStore, StoreError
+from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore, StoreError
 from journey_engine.run.timers import Entry, StoredTimers, Timers, Unwritten
 
 MIB = 1024 * 1024
@@ -96,45 +96,61 @@ class Database:
             raise self._failure(error) from error
 
     def write(
-        self, changes: Mapping[str, bytes | None], changelog_offset: int, *, timers: bool
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] | None,
     ) -> None:
-        """All or nothing; `timers` keeps the order of the due times, too."""
+        """All or nothing. With `before` (as in `Store`), which may be empty, the order of the due
+        times is kept, too.
+        """
         batch = WriteBatch(raw_mode=True)
-        keys = [key.encode() for key in changes]
-        for key, value in zip(keys, changes.values(), strict=True):
+        put = batch.put
+        for name, value in changes.items():
             if value is None:
-                batch.delete(key)
+                batch.delete(name.encode())
             else:
-                batch.put(key, value)
-        batch.put(OFFSET_KEY, changelog_offset.to_bytes(8, "big"))
-        if timers:
-            self._move_timers(batch, keys, changes.values())
+                put(name.encode(), value)
+        put(OFFSET_KEY, changelog_offset.to_bytes(8, "big"))
+        if before is not None:
+            self._move_timers(batch, changes, before)
         try:
             self._db.write(batch)
         except Exception as error:
             raise self._failure(error) from error
 
     def _move_timers(
-        self, batch: WriteBatch, keys: Sequence[bytes], values: Iterable[bytes | None]
+        self,
+        batch: WriteBatch,
+        changes: Mapping[str, bytes | None],
+        before: Mapping[str, int | None],
     ) -> None:
         family = self._timer_family
-        for key, old, new in zip(keys, self._before(keys), values, strict=True):
-            if key == POSITION_KEY_BYTES:
-                continue
-            was = None if old is None else header_due(old)
+        states = [name for name in changes if name != POSITION_KEY]
+        stored = self._stored([name for name in states if name not in before])
+        for name in states:
+            new = changes[name]
+            was = before[name] if name in before else stored[name]
             due = None if new is None else header_due(new)
             if was == due:
                 continue
+            key = name.encode()
             if was is not None:
                 batch.delete(_timer_key(was, key), family)
             if due is not None:
                 batch.put(_timer_key(due, key), b"", family)
 
-    def _before(self, keys: Sequence[bytes]) -> list[bytes | None]:
+    def _stored(self, names: Sequence[str]) -> dict[str, int | None]:
+        """When what is stored under these keys is due."""
+        if not names:
+            return {}
+        keys = [name.encode() for name in names]
         try:
-            return cast("list[bytes | None]", self._db.get(cast("Any", keys)))
+            found = cast("list[bytes | None]", self._db.get(cast("Any", keys)))
         except Exception as error:
             raise self._failure(error) from error
+        dues = (None if data is None else header_due(data) for data in found)
+        return dict(zip(names, dues, strict=True))
 
     def changelog_offset(self) -> int | None:
         """That of the last write; None before the first."""
@@ -217,9 +233,14 @@ class DiskStore:
         """As in `Store`."""
         return self._database.get(key)
 
-    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,
+    ) -> None:
         """As in `Store`."""
-        self._database.write(changes, changelog_offset, timers=True)
+        self._database.write(changes, changelog_offset, before)
 
     def changelog_offset(self) -> int | None:
         """As in `Store`."""
@@ -261,10 +282,15 @@ class SnapshotStore(MemoryStore):
         if offset is not None:
             super().write(kept, offset)
 
-    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,
+    ) -> None:
         """As in `Store`."""
-        self._database.write(changes, changelog_offset, timers=False)
-        super().write(changes, changelog_offset)
+        self._database.write(changes, changelog_offset, None)
+        super().write(changes, changelog_offset, before)
 
     def close(self) -> None:
         """As in `Store`."""

@@ -1,10 +1,15 @@
 """The states of one partition, customers' and channels', written behind the changelog (D3, D6).
 
-What changed is kept decoded: `put` since the last flush was taken, and beside it what that flush
-carries until it is confirmed. Only then does the store get it. `load` forgets both. The timers
-follow every change.
+What changed is kept: `put` since the last flush was taken, and beside it what that flush carries
+until it is confirmed. Only then does the store get it. `load` forgets both. The timers follow every
+change.
+
+All of it is bytes. A state decoded is some forty objects, which take eight times the memory, lie
+apart in it, and are walked through by the garbage collector: to let go of one that was put aside
+costs more than to write it while it is at hand and to read it again.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -13,7 +18,7 @@ from journey_engine.decide.governing_state import NOTHING_SAID, PartitionState
 from journey_engine.decide.message import PARTITION, VISITOR
 from journey_engine.decide.room_state import EMPTY_CHANNEL, ChannelState
 from journey_engine.decide.state import EMPTY, CustomerState, State
-from journey_engine.encode.state import COMPACT, decode_any_state, encode_state, header_due
+from journey_engine.encode.state import compacted, decode_any_state, encode_plain, header_due
 from journey_engine.run.store import Store
 from journey_engine.run.timers import TimerIndex, Timers
 
@@ -21,32 +26,26 @@ _NOTHING: Final = (EMPTY, EMPTY_CHANNEL, NOTHING_SAID)
 _AFTER_CUSTOMERS: Final = "d"
 """Behind every customer's key and every visitor's."""
 CACHE_BYTES: Final = 256 * 1024 * 1024
-DECODED: Final = 8
-"""How often as large a state is in memory as it is encoded; measured: 7 to 9 times."""
-DECODED_COMPACT: Final = 20
-"""The same of a large state, which is written compact; measured: 18 times."""
-ENTRY_BYTES: Final = 1024
-"""What an entry of the cache takes beside."""
-_COMPACT: Final = bytes([COMPACT])
+ENTRY_BYTES: Final = 384
+"""What an entry of the cache takes beside the state's bytes; measured: 290 and its key."""
 
 
 class Known:
-    """A state, and when something of it is due next. `size` is what it takes in the cache."""
+    """A state, and when something of it is due next."""
 
-    __slots__ = ("due", "size", "state")
+    __slots__ = ("due", "state")
 
     def __init__(self, state: State, due: int | None) -> None:
         self.state = state
         self.due = due
-        self.size = 0
 
 
 _NOBODY: Final = Known(EMPTY, None)
 
 
 class StateCache:
-    """Decoded states kept beyond those that wait for a flush, of all partitions of a process: the
-    ones kept last, in `most` bytes.
+    """States as the stores hold them, of all partitions of a process: the ones kept last, in
+    `most` bytes. Large ones are not compact here.
 
     Each user asks for an `owner` of its own, so that nobody finds what another one has kept.
     """
@@ -55,29 +54,27 @@ class StateCache:
         self.bytes = 0
         self.most = most
         self._owners = 0
-        self._kept: dict[tuple[int, str], Known] = {}
+        self._kept: OrderedDict[tuple[int, str], bytes] = OrderedDict()
 
     def owner(self) -> int:
         """A number for `get` and `keep`. What is kept under the last one is dropped in its turn."""
         self._owners += 1
         return self._owners
 
-    def get(self, owner: int, key: str) -> Known | None:
-        """The state, if it is still here."""
+    def get(self, owner: int, key: str) -> bytes | None:
+        """The state, if it is still here; b"" where the store is known to hold none."""
         return self._kept.get((owner, key))
 
-    def keep(self, owner: int, key: str, known: Known, encoded: bytes) -> None:
-        """Keep a state in place of the one kept before."""
+    def keep(self, owner: int, key: str, plain: bytes) -> bytes | None:
+        """Keep a state in place of the one kept before, which is given back."""
         place = (owner, key)
         old = self._kept.pop(place, None)
-        if old is not None:
-            self.bytes -= old.size
-        times = DECODED_COMPACT if encoded[:1] == _COMPACT else DECODED
-        known.size = ENTRY_BYTES + times * len(encoded)
-        self._kept[place] = known
-        self.bytes += known.size
+        self._kept[place] = plain
+        self.bytes += len(plain) - len(old) if old is not None else ENTRY_BYTES + len(plain)
         while self.bytes > self.most:
-            self.bytes -= self._kept.pop(next(iter(self._kept))).size
+            _, gone = self._kept.popitem(last=False)
+            self.bytes -= ENTRY_BYTES + len(gone)
+        return old
 
 
 class States:
@@ -88,8 +85,9 @@ class States:
         self._store = store
         self._cache = cache
         self._owner = cache.owner()
-        self._changed: dict[str, Known] = {}
-        self._in_flight: dict[str, Known] = {}
+        self._changed: dict[str, bytes] = {}
+        self._in_flight: dict[str, bytes] = {}
+        """Not compact; b"" where nothing is left to remember."""
 
     def load(self) -> None:
         """Begin with what the store holds; no state is decoded."""
@@ -100,8 +98,8 @@ class States:
 
     def look(self, key: str) -> Known:
         """The customer's state and when it is due; `EMPTY` for one never seen."""
-        known = self._find(key)
-        return _NOBODY if known is None else known
+        data = self._find(key)
+        return Known(decode_any_state(data), header_due(data)) if data else _NOBODY
 
     def get(self, key: str) -> CustomerState:
         """The customer's state; `EMPTY` for one never seen."""
@@ -123,30 +121,26 @@ class States:
         changed = {**self._in_flight, **self._changed}
         stored = self._store.keys(max(after, VISITOR), _AFTER_CUSTOMERS, count + len(changed))
         found = {key for key in stored if key not in changed}
-        found |= {key for key, known in changed.items() if known.state not in _NOTHING}
+        found |= {key for key, data in changed.items() if data}
         first = max(after, VISITOR)
         return sorted(key for key in found if first < key < _AFTER_CUSTOMERS)[:count]
 
-    def _find(self, key: str) -> Known | None:
-        known = self._changed.get(key)
-        if known is None:
-            known = self._in_flight.get(key)
-        if known is None:
-            known = self._cache.get(self._owner, key)
-        if known is not None:
-            return known
-        data = self._store.get(key)
+    def _find(self, key: str) -> bytes:
+        data = self._changed.get(key)
         if data is None:
-            return None
-        known = Known(decode_any_state(data), header_due(data))
-        self._cache.keep(self._owner, key, known, data)
-        return known
+            data = self._in_flight.get(key)
+        if data is None:
+            data = self._cache.get(self._owner, key)
+        if data is None:
+            data = self._store.get(key) or b""
+            self._cache.keep(self._owner, key, data)
+        return data
 
     def put(self, key: str, state: State, due: int | None = UNKNOWN) -> None:
         """The state from now on; `due` is `next_due(state)`, where the caller knows it."""
         if due == UNKNOWN:
             due = next_due(state)
-        self._changed[key] = Known(state, due)
+        self._changed[key] = b"" if state in _NOTHING else encode_plain(state, due)
         self.timers.set(key, due)
 
     def changed(self) -> int:
@@ -154,24 +148,24 @@ class States:
         return len(self._changed)
 
     def take(self) -> dict[str, bytes | None]:
-        """What changed, as bytes, the last state of each; None where nothing is left to remember.
+        """What changed, the last state of each; None where nothing is left to remember.
 
         It stays readable here until `confirm` or `load`.
         """
         self._in_flight = self._changed
         self._changed = {}
-        return {
-            key: None if known.state in _NOTHING else encode_state(known.state, known.due)
-            for key, known in self._in_flight.items()
-        }
+        return {key: compacted(data) if data else None for key, data in self._in_flight.items()}
 
     def confirm(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
         """The changelog holds what was taken: write it, with whatever else `changes` holds."""
-        self._store.write(changes, changelog_offset)
-        for key, known in self._in_flight.items():
-            self._cache.keep(self._owner, key, known, changes[key] or b"")
+        cache, owner, before = self._cache, self._owner, {}
+        for key, data in self._in_flight.items():
+            old = cache.keep(owner, key, data)
+            if old is not None:
+                before[key] = header_due(old) if old else None
+        self._store.write(changes, changelog_offset, before)
         self._in_flight = {}
 
     def _unwritten(self) -> Iterator[tuple[str, int | None]]:
-        for key, known in (self._in_flight | self._changed).items():
-            yield key, known.due
+        for key, data in (self._in_flight | self._changed).items():
+            yield key, header_due(data) if data else None

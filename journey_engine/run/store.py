@@ -7,13 +7,15 @@ offset that it brings the store to, and is all or nothing (D3). State keys are `
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from journey_engine.encode import position
 from journey_engine.encode.state import header_due
 from journey_engine.run.timers import TimerIndex, Timers, Unwritten
 
 POSITION_KEY = position.POSITION_KEY.decode()
+NOT_KNOWN: Final[Mapping[str, int | None]] = {}
+"""Of no key when what the store holds is due."""
 
 
 class StoreError(Exception):
@@ -27,8 +29,16 @@ class Store(Protocol):
         """The bytes last written under the key, None without any."""
         ...
 
-    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
-        """Apply all changes at once, None deletes; `changelog_offset` is the next one to read."""
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,
+    ) -> None:
+        """Apply all changes at once, None deletes; `changelog_offset` is the next one to read.
+
+        `before` tells of some keys when what is stored under them is due: it need not be read.
+        """
         ...
 
     def changelog_offset(self) -> int | None:
@@ -65,7 +75,12 @@ class MemoryStore:
         """As in `Store`."""
         return self._values.get(key)
 
-    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,  # noqa: ARG002 - nothing is read for it
+    ) -> None:
         """As in `Store`."""
         for key, value in changes.items():
             if value is None:

@@ -11,7 +11,6 @@ The worker and `replay` drive the same task:
 and at start `restore`, `restored` and, where the ledger is ahead of the position, `prescribe`.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -24,12 +23,7 @@ from journey_engine.run.clock import Clock
 from journey_engine.run.contents import read_inbox, read_input
 from journey_engine.run.deciding import Deciding, Observer
 from journey_engine.run.ledger import Notes, Prescription
-from journey_engine.run.merge import (
-    NEVER,
-    Ahead,
-    Item,
-    Merge,
-)
+from journey_engine.run.merge import FOREVER, NEVER, Ahead, Content, Item, Merge
 from journey_engine.run.outbox import Flush, Gathered
 from journey_engine.run.restoration import Restoration, RestorationError
 from journey_engine.run.states import States
@@ -69,6 +63,7 @@ class PartitionTask:
         self.clock = clock
         inbox = () if wiring.inbox is None else (wiring.inbox,)
         self._wiring = wiring
+        self._inbox, self._buffers = wiring.inbox, wiring.buffers
         self._store = store
         self._merge = Merge(wiring.inputs, inbox, wiring.buffers)
         self._states = States(store, wiring.states)
@@ -162,24 +157,27 @@ class PartitionTask:
         lane = self._merge.lanes[topic]
         tail = lane.tail
         fetched = lane.fetched or 0
-        inbox, reader = topic == self._wiring.inbox, self._deciding.reader
+        inbox, reader = topic == self._inbox, self._deciding.reader
         registry = self._wiring.registry
+        late = self.clock.reads_late and registry is None  # which is asked ahead
         items = []
         for record in records:
             offset = record.offset
             if offset < fetched:
                 continue
+            content: Content | None = None
+            original = record
             if inbox:
                 content, original = read_inbox(record, reader, registry)
-            else:
-                content, original = read_input(record, reader, registry), record
+            elif not late:
+                content = read_input(record, reader, registry)
             tail = self.clock.merge_time(tail, record, content)
             items.append(Item(tail, topic, offset, content, original))
             fetched = offset + 1
         self._merge.put(items)
         self._merge.fetched(topic, position if position is not None else fetched, end, asked_at)
 
-    def step(self, wall_now: int, budget: int, before: int = sys.maxsize) -> Progress:
+    def step(self, wall_now: int, budget: int, before: int = FOREVER) -> Progress:
         """Take inputs and fire timers, at most `budget` of both together, and but for marks only
         those `before` that merge time (`stream`).
         """
@@ -213,7 +211,7 @@ class PartitionTask:
             if isinstance(step, Tick):
                 if step.now is not None:
                     self.clock.now = max(self.clock.now, step.now)
-                if self._fire(sys.maxsize if step.now is None else step.now):
+                if self._fire(FOREVER if step.now is None else step.now):
                     prescription.fired()
                     fired += 1
                 else:
@@ -241,7 +239,7 @@ class PartitionTask:
         self._notes.took(item, self.clock.noted(now, item))
         self._bytes += item.bytes
         self._deciding.gathered.statistics.arrived(item.time)
-        if item.topic != self._wiring.inbox:
+        if item.topic != self._inbox:
             self._deciding.gathered.statistics.took(item.topic)
         if self._deciding.take(item, now):
             # The definitions changed: what was decoded by the former ones is so no more, and what
@@ -249,7 +247,7 @@ class PartitionTask:
             self._decode_again()
             self._flush_now = True
         held = self._bytes + self._deciding.gathered.told_bytes
-        if held >= self._wiring.buffers.flush_bytes and self._prescription is None:
+        if held >= self._buffers.flush_bytes and self._prescription is None:
             self._flush_now = True
 
     def _schema_told(self, item: Item) -> bool:
@@ -275,7 +273,7 @@ class PartitionTask:
             again = []
             for item in items:
                 content = item.content
-                if topic != self._wiring.inbox or not isinstance(content, Message):
+                if content is not None and not isinstance(content, Message):
                     registry = self._wiring.registry
                     content = read_input(item.record, self._deciding.reader, registry)
                 tail = self.clock.merge_time(tail, item.record, content)

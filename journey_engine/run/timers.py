@@ -3,7 +3,6 @@
 The states hold the timers; an index only says whose turn it is. Times are milliseconds.
 """
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
@@ -15,9 +14,9 @@ WINDOW = 2_000
 
 Entry = tuple[int, str]
 """A due time and the state key."""
-FIRST: Entry = (-sys.maxsize, "")
-LAST: Entry = (sys.maxsize + 1, "")
-"""After every entry and every limit: nothing is read from there."""
+FIRST: Entry = (-(1 << 62), "")
+LAST: Entry = ((1 << 62) - 1, "")
+"""After every entry and every limit: nothing is read from there. Compiled code holds no more."""
 
 Unwritten = Callable[[], Iterable[tuple[str, int | None]]]
 """The customers whose states wait to be written to the store, with their due times as they are."""

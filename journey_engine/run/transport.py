@@ -7,15 +7,18 @@ relied upon is listed in `README.md` beside this file, all of it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiokafka
+from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from mode import Service
+
+from journey_engine.decode.record import Record, laid
 
 if TYPE_CHECKING:
     from journey_engine.run.app import JourneyApp
@@ -45,6 +48,35 @@ class Plane(Protocol):
 
     async def release(self, *, flush: bool = True) -> None:
         """Let all partitions go, after a last commit while they are still ours."""
+
+
+class BareRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is untyped
+    """What a fetch brought of a partition, as `Record`s: the larger ones that aiokafka makes of
+    them cost as much as decoding. Which records there are, checksums and aborted transactions
+    stay the business of `_unpack_records`.
+    """
+
+    _records_iterator: Iterator[Record]
+
+    def __iter__(self) -> Iterator[Record]:
+        """The rest of them, without a call of Python's for each; `getall` comes again for more."""
+        return self._records_iterator
+
+    def _consumer_record(self, tp: TopicPartition, record: Any) -> Record:  # noqa: ANN401 - aiokafka's
+        return laid(
+            (
+                tp.topic,
+                tp.partition,
+                record.offset,
+                record.timestamp,
+                record.key,
+                record.value,
+                tuple(record.headers),
+            )
+        )
+
+
+fetcher.PartitionRecords = BareRecords  # `_proc_fetch_request` makes what has this name
 
 
 class BatchThread(AIOKafkaConsumerThread):

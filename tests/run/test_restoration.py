@@ -5,7 +5,7 @@ import pytest
 from journey_engine.decode.record import Record
 from journey_engine.encode.position import Position, encode_position
 from journey_engine.run.restoration import Restoration, RestorationError
-from journey_engine.run.store import POSITION_KEY, MemoryStore
+from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore
 
 
 def changelog(*changes: tuple[str, bytes | None], first: int = 0) -> list[Record]:
@@ -102,9 +102,14 @@ def test_the_records_of_one_fetch_are_one_write() -> None:
     class Counting(MemoryStore):
         writes = 0
 
-        def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+        def write(
+            self,
+            changes: Mapping[str, bytes | None],
+            changelog_offset: int,
+            before: Mapping[str, int | None] = NOT_KNOWN,
+        ) -> None:
             self.writes += 1
-            super().write(changes, changelog_offset)
+            super().write(changes, changelog_offset, before)
 
     store = Counting()
     Restoration(store).apply(

@@ -1,6 +1,6 @@
 from journey_engine.decide.state import EMPTY, CustomerState, Written
-from journey_engine.encode.state import decode_state, encode_state
-from journey_engine.run.states import DECODED, ENTRY_BYTES, StateCache, States
+from journey_engine.encode.state import COMPACT_FROM, decode_state, encode_state
+from journey_engine.run.states import ENTRY_BYTES, StateCache, States
 from journey_engine.run.store import MemoryStore
 
 
@@ -59,7 +59,7 @@ def test_more_states_than_the_cache_keeps_are_read_from_the_store() -> None:
 
 
 def test_the_partitions_of_a_worker_share_so_many_bytes() -> None:
-    size = ENTRY_BYTES + DECODED * len(encode_state(named("a")))
+    size = ENTRY_BYTES + len(encode_state(named("a")))
     cache = StateCache(3 * size)
     one, two = States(MemoryStore(), cache), States(MemoryStore(), cache)
     for number in range(2):
@@ -71,8 +71,20 @@ def test_the_partitions_of_a_worker_share_so_many_bytes() -> None:
     large = named("a" * 200)
     one.put("c:1", large)
     one.confirm(one.take(), 2)
-    assert cache.bytes == ENTRY_BYTES + DECODED * len(encode_state(large))
+    assert cache.bytes == size + ENTRY_BYTES + len(encode_state(large))
     assert [one.get("c:1"), two.get("c:1")] == [large, named("a")]
+
+
+def test_a_large_state_is_kept_as_it_reads_quickest_and_stored_compact() -> None:
+    store, cache = MemoryStore(), StateCache()
+    states, large = States(store, cache), named("a" * COMPACT_FROM)
+    states.put("c:1", large)
+    states.confirm(states.take(), 1)
+
+    assert len(store.get("c:1") or b"") < COMPACT_FROM < cache.bytes
+    assert states.get("c:1") == large
+    states.load()
+    assert states.get("c:1") == large
 
 
 def test_what_is_loaded_anew_is_read_from_the_store_and_not_from_the_cache() -> None:

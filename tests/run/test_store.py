@@ -94,24 +94,34 @@ def test_a_store_behaves_like_a_mapping(store: Store, writes: list[Changes]) -> 
 
 
 DUE = st.none() | st.integers(-5, 40)
-DUES = st.dictionaries(st.sampled_from([f"c:{n}" for n in range(12)]), st.none() | DUE, max_size=6)
+NAMES = st.sampled_from([f"c:{n}" for n in range(12)])
+DUES = st.dictionaries(NAMES, st.none() | DUE, max_size=6)
 
 
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(stored=st.lists(DUES, max_size=4), waiting=DUES, later=DUES, limit=st.integers(0, 40))
+@given(
+    stored=st.lists(DUES, max_size=4),
+    told=st.sets(NAMES),
+    waiting=DUES,
+    later=DUES,
+    limit=st.integers(0, 40),
+)
 def test_timers_are_those_of_the_states_with_what_waits_to_be_written(
     store: Store,
     stored: list[dict[str, int | None]],
+    told: set[str],
     waiting: dict[str, int | None],
     later: dict[str, int | None],
     limit: int,
 ) -> None:
     empty(store)
+    model: dict[str, int | None] = {}
     for number, dues in enumerate(stored):
-        store.write({key: data(due=due) for key, due in dues.items()}, number)
-    model = {key: due for dues in stored for key, due in dues.items()}
+        before = {key: model.get(key) for key in dues if key in told}
+        store.write({key: data(due=due) for key, due in dues.items()}, number, before)
+        model |= dues
     unwritten: dict[str, int | None] = {}
     timers = store.timers(unwritten.items)
     for changes in (waiting, later):

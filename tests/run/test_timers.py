@@ -1,9 +1,9 @@
-import sys
 from bisect import bisect_left, insort
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journey_engine.run.merge import FOREVER
 from journey_engine.run.timers import HOUR_MS, Entry, StoredTimers, TimerIndex
 
 
@@ -106,7 +106,7 @@ def test_stored_timers_come_to_their_end_whatever_the_limit() -> None:
     stored = [(1, "c:1"), (2, "c:2")]
     timers = StoredTimers(lambda first, count: stored[bisect_left(stored, first) :][:count], list)
 
-    assert [timers.pop(sys.maxsize) for _ in range(3)] == [*stored, None]
+    assert [timers.pop(FOREVER) for _ in range(3)] == [*stored, None]
 
 
 def test_stored_timers_keep_no_more_in_memory_than_a_window_or_two() -> None:

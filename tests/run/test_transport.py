@@ -1,15 +1,24 @@
-"""A poll and a seek of our consumer, on a client that answers when the test says so."""
+"""A poll and a seek of our consumer, on a client that answers when the test says so; a fetch."""
 
 import asyncio
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
+from aiokafka.consumer.subscription_state import Assignment
+from aiokafka.errors import CorruptRecordException, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from journey_engine.decode.record import Record
 from journey_engine.define.topics import parse_topics
 from journey_engine.run.definitions import Definitions
 from journey_engine.run.lifecycle import build
@@ -102,3 +111,82 @@ async def test_a_partition_whose_position_is_not_set_yet_stops_nothing(consumer:
     consumer.client.refusals = [OffsetOutOfRangeError({WEB: 7})]
     with pytest.raises(OffsetOutOfRangeError):
         await consumer.poll(1.0)
+
+
+NAMED = (("a", b"1"), ("a", None))
+ABORT = b"\0\0\0\0"
+BROKEN, KEPT = 7, 8
+"""Producers of which one's transaction was aborted."""
+
+
+def batch(first: int, *keys: bytes | None, producer: int = -1, control: bool = False) -> bytes:
+    """What a broker keeps of a producer's batch; of a transaction where the producer has an id."""
+    builder = DefaultRecordBatchBuilder(2, 0, int(producer >= 0), producer, 0, 0, 1 << 16)
+    for number, key in enumerate(keys):
+        headers = list(NAMED) if number % 2 else []
+        value = b"v" * number if number else None
+        assert builder.append(number, 1_000 + first + number, key, value, headers) is not None
+    data = bytearray(builder.build())
+    struct.pack_into(">q", data, 0, first)
+    data[22] |= 0x20 * control
+    struct.pack_into(">I", data, 17, calc_crc32c(bytes(data[21:])))
+    return bytes(data)
+
+
+FETCHED = b"".join(
+    (
+        batch(0, b"before", b"from here on", None),
+        batch(3, b"in", b"no", producer=BROKEN),
+        batch(5, b"c1", b"c2", b"c3", producer=KEPT),
+        batch(8, ABORT, producer=BROKEN, control=True),
+        batch(12, b"after a gap", producer=BROKEN),
+    )
+)
+
+
+async def drained(data: bytes, most: int | None) -> list[tuple[list[Record], int]]:
+    """What each call hands over, and where the next fetch goes on."""
+    tp = TopicPartition("interactions.web.v1", 3)
+    assignment = Assignment([tp])
+    state = assignment.state_value(tp)
+    state.seek(1)
+    aborted, crcs = [(BROKEN, 3)], True
+    records = fetcher.PartitionRecords(
+        tp, MemoryRecords(data), aborted, 1, None, None, crcs, READ_COMMITTED
+    )
+    result = FetchResult(tp, partition_records=records, assignment=assignment, backoff=0)
+    parts = []
+    while result.has_more():
+        parts.append((result.getall(most), state.position))
+    return parts
+
+
+async def test_a_fetch_brings_records_as_they_lay_and_of_transactions_what_was_committed() -> None:
+    [(records, position)] = await drained(FETCHED, None)
+    assert [(each.offset, each.key) for each in records] == [
+        (1, b"from here on"),
+        (2, None),
+        (5, b"c1"),
+        (6, b"c2"),
+        (7, b"c3"),
+        (12, b"after a gap"),
+    ]
+    assert records[0] == ("interactions.web.v1", 3, 1, 1_001, b"from here on", b"v", NAMED)
+    assert {type(each) for each in records} == {Record}
+    assert records[2].value is None
+    assert not records[2].headers
+    assert position == 13
+
+
+async def test_what_is_handed_over_in_parts_is_the_same_and_each_part_moves_the_position() -> None:
+    [(whole, position)] = await drained(FETCHED, None)
+    parts = await drained(FETCHED, 2)
+    assert [each for records, _ in parts for each in records] == whole
+    assert [at for _, at in parts] == [3, 7, position, position]
+
+
+async def test_damaged_records_are_refused() -> None:
+    damaged = bytearray(FETCHED)
+    damaged[-1] ^= 1
+    with pytest.raises(CorruptRecordException):
+        await drained(bytes(damaged), None)

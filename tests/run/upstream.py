@@ -49,6 +49,8 @@ def source(member: str) -> str:
     """
     where, _, name = member.rpartition(".")
     owner = resolve_name(where)
+    if owner.__module__.startswith("journey_engine."):
+        owner = owner.__base__  # ours is in its place
     code = _code(inspect.getattr_static(owner, name, None))
     if code is not None:
         return inspect.getsource(code)

@@ -17,7 +17,7 @@ from journey_engine.run.producing import (
     Producer,
     Seams,
 )
-from journey_engine.run.store import MemoryStore, Store, StoreError
+from journey_engine.run.store import NOT_KNOWN, MemoryStore, Store, StoreError
 from journey_engine.run.transport import BatchConsumer, End
 from journey_engine.run.worker import Worker
 from journey_engine.simulate.chance import Chance
@@ -62,10 +62,15 @@ class FaultyProducer(SimulatedProducer):
 class FaultyStore(MemoryStore):
     broken = False
 
-    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,
+    ) -> None:
         if self.broken:
             raise StoreError("damaged")
-        super().write(changes, changelog_offset)
+        super().write(changes, changelog_offset, before)
 
 
 class StandIn:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from journey_engine.run.store import MemoryStore
+from journey_engine.run.store import NOT_KNOWN, MemoryStore
 from journey_engine.run.timers import Timers, Unwritten
 from journey_engine.simulate.chance import Chance
 
@@ -129,9 +129,14 @@ class DiskStore:
     def get(self, key: str) -> bytes | None:
         return self._disk.get(key)
 
-    def write(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,
+    ) -> None:
         self._process.check()
-        self._disk.write(changes, changelog_offset)
+        self._disk.write(changes, changelog_offset, before)
 
     def changelog_offset(self) -> int | None:
         return self._disk.changelog_offset()
