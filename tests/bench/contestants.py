@@ -46,6 +46,8 @@ class Contestant:
     """Whether `rules` say what must come out."""
     echoes: ClassVar[bool] = False
     """Whether it does no job, but answers each event with a command."""
+    commits_late: ClassVar[bool] = False
+    """Whether it commits only when nothing is left to do: its offsets do not show how far it is."""
     copies: int = 1
     """How many journeys do the job at once, named bench, bench-2 and so on."""
 
@@ -168,6 +170,7 @@ class FaustTuned(Faust):
 
     name = "faust_tuned"
     module = "tests.bench.peers.faust_tuned"
+    commits_late = True  # a commit waits until its buffer of sends is empty
     share = 0.08
 
     def state(self, key: bytes, value: bytes) -> State:

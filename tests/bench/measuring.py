@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ import psutil
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from journey_engine.decode.record import Record
 from journey_engine.run.brokers import EmbeddedBroker, KafkaBroker
 from journey_engine.run.definitions import load_schemas
 from tests.bench.contestants import Contestant
@@ -136,7 +137,8 @@ def wanted_of(shop: Shop, *, timers: bool) -> Outcome:
 
 
 async def measure(contestant: Contestant, broker: Broker, shop: Shop) -> Run:
-    """Publish all events, run the engine over them, account its CPU, check what it did.
+    """Publish all events, run the engine over them, account its CPU, check what it did. To one
+    that commits late the events that are measured are published when all others are committed.
 
     Raises:
         DifferentError: it did something else than the job.
@@ -144,12 +146,14 @@ async def measure(contestant: Contestant, broker: Broker, shop: Shop) -> Run:
     """
     log = log_of(shop)
     async with broker.site(contestant, shop.partitions) as site:
-        await site.publish(log.records())
+        begin = shop.arrivals + int(shop.events * contestant.settle)
+        records = log.records()
+        await site.publish(islice(records, begin if contestant.commits_late else None))
         process = contestant.start(site)
         with ending(process):
-            begin = shop.arrivals + int(shop.events * contestant.settle)
             with words_of(contestant, site):
-                run = await account(process, site, contestant.group(site), begin, shop.total)
+                group = contestant.group(site)
+                run = await account(process, site, group, begin, shop.total, records)
             if contestant.checked:
                 await _commands_come(contestant, site, shop, log)
         if contestant.checked:
@@ -164,18 +168,25 @@ def words_of(contestant: Contestant, site: Site) -> Iterator[None]:
         yield
     except TimeoutError:
         raise SystemExit(
-            f"{contestant.name} did not finish; its words end:\n{site.complaint()}"
+            f"{contestant.name} did not finish; its words:\n{site.complaint()}"
         ) from None
 
 
 async def account(
-    process: "subprocess.Popen[bytes]", site: Site, group: str, begin: int, end: int
+    process: "subprocess.Popen[bytes]",
+    site: Site,
+    group: str,
+    begin: int,
+    end: int,
+    rest: Iterator[Record],
 ) -> Run:
-    """The CPU and the time from when `begin` events are committed until `end` are; TimeoutError as
-    `reached`.
+    """The CPU and the time from when `begin` events are committed until `end` are, of which `rest`
+    is published between; TimeoutError as `reached`.
     """
     done = await reached(process, site, group, begin)
     before, wall = usage(process.pid), time.monotonic()
+    if (first := next(rest, None)) is not None:
+        await site.publish(chain((first,), rest))
     await reached(process, site, group, end)
     after, ended = usage(process.pid), time.monotonic()
     if done == end:

@@ -28,6 +28,8 @@ ROOT = HERE.parents[1]
 DECLARED = 4
 """Partitions in the `topics.yaml` of the bench."""
 COMMANDS = "commands.email.v1"
+SHOWN = 4_000
+"""Characters of a log's begin and of its end."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,9 @@ class Site:
             )
 
     def complaint(self) -> str:
-        """The end of `log`."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        """What `log` begins and ends with: what went wrong first, and what came of it."""
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        return text if len(text) <= 2 * SHOWN else f"{text[:SHOWN]}\n[…]\n{text[-SHOWN:]}"
 
 
 def python(module: str) -> list[str]:

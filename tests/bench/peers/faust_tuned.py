@@ -6,12 +6,14 @@ import io
 import logging
 import os
 import sys
+from typing import ClassVar
 
 import fastavro
 import faust
 import msgspec
 import uvloop
 from faust.sensors import Sensor
+from faust.types import TP
 
 from tests.bench.peers.journey import FRAME_BYTES, command, readers
 from tests.bench.rules import take
@@ -22,6 +24,9 @@ uvloop.install()
 
 class Unmonitored(Sensor):
     """Counts nothing for each event, but has what Faust calls of its monitor."""
+
+    stream_inbound_time: ClassVar[dict[TP, float]] = {}
+    """Asked for by the watch over partitions that lag behind what was fetched; it may be empty."""
 
     def track_tp_end_offset(self, *_):
         """Nothing."""
