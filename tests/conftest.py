@@ -14,7 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from journey_engine.run.brokers import EmbeddedBroker, KafkaBroker
 from journey_engine.schemas import Schemas
-from tests.guarded import GuardedKafka
+from tests.broker.rights import shipped
+from tests.guarded import STRANGER, GuardedKafka
 from tests.registry.server import RegistryServer
 
 ROOT = Path(__file__).parents[1]
@@ -94,7 +95,8 @@ def node() -> Path:
 @pytest.fixture(scope="session")
 def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
     require_kafka()
-    with GuardedKafka(tmp_path_factory.mktemp("guarded") / "kafka") as broker:
+    users = (STRANGER, *shipped())
+    with GuardedKafka(tmp_path_factory.mktemp("guarded") / "kafka", users=users) as broker:
         yield broker
 
 

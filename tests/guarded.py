@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import trustme
@@ -99,7 +99,11 @@ class GuardedKafka(KafkaBroker):
     """
 
     def __init__(
-        self, data: Path, port: int | None = None, fronts: Mapping[int, int] | None = None
+        self,
+        data: Path,
+        port: int | None = None,
+        fronts: Mapping[int, int] | None = None,
+        users: Iterable[str] = (STRANGER,),
     ) -> None:
         super().__init__(data, port, fronts)
         self.certificates = Certificates(self.data / "certificates")
@@ -114,12 +118,12 @@ class GuardedKafka(KafkaBroker):
         self._password = self.data / "password"
         self._password.write_text(f"{PASSWORD}\n")
         self.java_options = (f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={self._keys}",)
-        users = [
+        known = [
             f"{mechanism}=[name={user},password={PASSWORD}]"
-            for user in (USER, STRANGER)
+            for user in (USER, *users)
             for mechanism in MECHANISMS
         ]
-        self.format_options = [part for user in users for part in ("--add-scram", user)]
+        self.format_options = [part for user in known for part in ("--add-scram", user)]
 
     def login(self, user: str = USER, mechanism: str = MECHANISMS[1]) -> dict[str, str]:
         """The settings of a client that comes in with a name and a password."""

@@ -1,9 +1,11 @@
 """Events and commands that begin with the registry's ids of their schemas, on Kafka."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from journey_engine.run.settings import Settings
 from journey_engine.run.subjects import enroll, subjects
 from journey_engine.run.tailing import tail
 from journey_engine.run.writing_ids import frame_with_ids
+from tests.broker.rig import PATIENCE_S
 from tests.broker.shipped import ShippedRig
 from tests.broker.test_client import asked, put
 from tests.registry.server import RegistryServer
@@ -26,6 +29,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.registry, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
 WRITTEN = (
     "interactions.web.v1-journey.events.PaymentFailed",
+    "interactions.web.v1-journey.events.PushTokenAdded",
     "commands.email.v1-journey.Command",
     "-journey.Transition",
     "-journey.SendDecision",
@@ -53,20 +57,27 @@ def unreachable(settings: Settings) -> Settings:
     return settings.model_copy(update={"registry_urls": ("http://127.0.0.1:9/none",)})
 
 
+async def with_ids(rig: ShippedRig, topics: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The records of topics, each of which names its schema by an id that the registry knows."""
+    schemas = replace(SCHEMAS, by_registry_id={})
+    read: list[tuple[str, Mapping[str, Any]]] = []
+    async with Learner(rig.settings, schemas, patient=False) as learner:
+        async for record in tail(rig.settings, topics, rig.topics.partitions):
+            assert record.value is not None
+            assert record.value[:1] == b"\x00"
+            await learner.learn(record.value, record.headers)
+            read.append(read_whole(record.value, schemas))
+    return read
+
+
 async def test_a_publisher_names_schemas_by_their_ids(rig: ShippedRig) -> None:
     async with EventPublisher("shop", channel="web", settings=rig.settings) as events:
         with pytest.raises(RegistryError, match="schemas register"):
             await events.publish("PaymentFailed", customer_id="c1")
         await register(rig)
         lies = await events.publish("PaymentFailed", customer_id="c1")
-    schemas = replace(SCHEMAS, by_registry_id={})
-    async with Learner(rig.settings, schemas, patient=False) as learner:
-        async for record in tail(rig.settings, [lies.topic], rig.topics.partitions):
-            assert record.value is not None
-            assert record.value[:1] == b"\x00"
-            await learner.learn(record.value, record.headers)
-            name, fields = read_whole(record.value, schemas)
-            assert (name, fields["event_id"]) == ("PaymentFailed", lies.event_id)
+    read = await with_ids(rig, [lies.topic])
+    assert [(name, each["event_id"]) for name, each in read] == [("PaymentFailed", lies.event_id)]
 
 
 async def test_a_sender_reads_commands_with_ids(rig: ShippedRig) -> None:
@@ -92,3 +103,28 @@ async def test_a_sender_reads_commands_with_ids(rig: ShippedRig) -> None:
     async with asyncio.timeout(60):
         await consumer.run(take)
     assert handed == ["k1"]
+
+
+async def test_what_a_worker_writes_names_its_schemas_by_their_ids(rig: ShippedRig) -> None:
+    """Events with ids in, commands, transitions and decisions with ids out."""
+    await register(rig)
+    access = {"JOURNEY_REGISTRY_URLS": rig.settings.registry_urls[0], "JOURNEY_CLOCK": "wall"}
+    at = datetime.now(UTC) - timedelta(minutes=2)  # the message is due at once
+    consumer = CommandConsumer("push", group="pusher", settings=rig.settings)
+    handed: list[str] = []
+
+    async def take(command: Command) -> None:
+        handed.append(command.command_id)
+        consumer.stop()
+
+    with rig.start(**access, JOURNEY_REGISTRY_WRITE_IDS="true") as worker:
+        await worker.ready()
+        async with EventPublisher("shop", channel="web", settings=rig.settings) as events:
+            for kind in ("PushTokenAdded", "PaymentFailed"):
+                await events.publish(kind, customer_id="c1", occurred_at=at)
+        async with asyncio.timeout(PATIENCE_S):
+            await consumer.run(take)
+        assert worker.stop() == 0
+    read = await with_ids(rig, [*rig.names.commands.values(), *rig.names.outputs.values()])
+    assert {name for name, _ in read} == {"Command", "Transition", "SendDecision"}
+    assert [fields["command_id"] for name, fields in read if name == "Command"] == handed
