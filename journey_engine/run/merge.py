@@ -1,6 +1,6 @@
 """The merge of a partition's topics into one order (T3, D2).
 
-Each topic is a lane: a bounded buffer of decoded items in offset order. An item's merge time is
+Each topic is a lane: a bounded buffer of items in offset order. An item's merge time is
 the highest time that its lane has shown so far, so lanes are sorted and merging them by
 (merge time, topic, offset) is one order for every way in which records arrive. An empty lane
 stands for records still to come, none of them before its `bound`.

@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.protocol.admin import CreateAclsRequest
 
 from journey_engine.decode.partition import partition_of
 from journey_engine.encode.ledger import LedgerEntry, encode_ledger
@@ -26,14 +25,12 @@ from journey_engine.run.producing import Message
 from journey_engine.run.settings import Guarantee, Settings, StoreKind
 from journey_engine.run.topics import connected
 from tests.broker.rig import Rig, shop_log
+from tests.broker.rights import Rule, allow
 from tests.guarded import STRANGER, GuardedKafka
 from tests.run.shop import SCHEMAS
 
 pytestmark = pytest.mark.timeout(120)
 KEY = "of the company"
-TOPIC, GROUP, TRANSACTIONAL_ID = 2, 3, 5
-READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS = 3, 4, 8, 10
-LITERAL, PREFIXED, ALLOW = 3, 4, 3
 
 
 class Clinic(Rig):
@@ -208,14 +205,6 @@ async def test_what_waits_and_who_is_not_there_is_told(
     assert f"{clinic.names.inputs[0]}/1 3" in behind.what
 
 
-async def allow(clinic: Clinic, kind: int, name: str, pattern: int, *operations: int) -> None:
-    async with connected(clinic.settings) as admin:
-        for operation in operations:
-            rule = CreateAclsRequest(kind, name, pattern, f"User:{STRANGER}", "*", operation, ALLOW)
-            answer = await admin._send_request(rule)  # noqa: SLF001 - it has no public way
-            assert [each[0] for each in answer.creation_responses] == [0]
-
-
 @pytest.mark.kafka
 async def test_each_right_that_is_lacking_is_named(clinic: Clinic) -> None:
     await clinic.create()
@@ -227,16 +216,17 @@ async def test_each_right_that_is_lacking_is_named(clinic: Clinic) -> None:
     assert len(told) == 1 + len(names.all)
 
     prefix = settings.topic_prefix
-    await allow(clinic, TOPIC, prefix, PREFIXED, READ, DESCRIBE_CONFIGS)
-    await allow(clinic, GROUP, app, LITERAL, READ)
+    reads = Rule(STRANGER, "topic", prefix, "prefix", ("Read", "DescribeConfigs"))
+    await allow(settings, reads, Rule(STRANGER, "group", app, "literal", ("Read",)))
     faults = await clinic.faults(**stranger)
     told = {each.what for each in faults["access"]}
     assert told == {f"{t}: no right to WRITE" for t in names.all - set(names.inputs)}
     (transactions,) = faults["transactions"]
     assert transactions.what == f"no transactional id {app}-… is ours to use"
 
-    await allow(clinic, TOPIC, prefix, PREFIXED, WRITE)
-    await allow(clinic, TRANSACTIONAL_ID, f"{app}-", PREFIXED, WRITE)
+    writes = Rule(STRANGER, "topic", prefix, "prefix", ("Write",))
+    own = Rule(STRANGER, "transactionalId", f"{app}-", "prefix", ("Write",))
+    await allow(settings, writes, own)
     assert (await clinic.faults(**stranger)).keys() == {"workers"}
 
 
