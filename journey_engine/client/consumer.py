@@ -124,6 +124,7 @@ class CommandConsumer:
                 await consumer.stop()
                 self._agendas, self._committed, self._trouble = {}, {}, None
                 self._committing = asyncio.Lock()  # the next run may have another loop
+        handling.clear_up()
 
     async def _take(self, consumer: AIOKafkaConsumer, handling: Handling, learner: Learner) -> None:
         loop = asyncio.get_running_loop()

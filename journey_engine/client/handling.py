@@ -18,7 +18,8 @@ class Handling:
     """Calls a handler for what agendas hand out, `at_once` of them at most.
 
     Once a handler has raised none begins any more, of no customer: the run is over, and a later
-    command of that customer must not overtake the one that failed.
+    command of that customer must not overtake the one that failed. What others under way raise
+    after it becomes a note of the first.
     """
 
     def __init__(self, handle: Handler, at_once: int, traces: "Traces | None" = None) -> None:
@@ -28,7 +29,7 @@ class Handling:
         self._running: dict[asyncio.Task[None], Agenda] = {}
         self._last: dict[bytes | None, asyncio.Task[None]] = {}
         """The newest handling of each customer, while it is not over."""
-        self._failed = False
+        self._failure: BaseException | None = None
 
     def hand_out(self, agenda: Agenda, now: datetime) -> None:
         """Begin with what may be handled now, each when its turn comes."""
@@ -41,14 +42,20 @@ class Handling:
         if before is not None:
             await asyncio.wait([before])
         async with self._slots:
-            if self._failed or not agenda.take(due, datetime.now(UTC)):
+            if self._failure is not None or not agenda.take(due, datetime.now(UTC)):
                 return
             try:
                 await self._carry_out(due.command)
-            except BaseException:
-                self._failed = True
-                raise
+            except BaseException as error:  # noqa: BLE001 - `clear_up` raises it
+                self._fail(error)
+                return
         agenda.done(due.offset)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+        else:
+            self._failure.add_note(f"Another handler raised as well: {error!r}")
 
     async def _carry_out(self, command: Command) -> None:
         if self._traces is None:
@@ -59,14 +66,11 @@ class Handling:
             await self._handle(command)
 
     def clear_up(self) -> None:
-        """Forget what is handled; raise what a handler raised."""
-        over = [task for task in self._running if task.done()]
-        if over:
-            self._last = {key: task for key, task in self._last.items() if not task.done()}
-        for task in over:
-            del self._running[task]
-        for task in over:
-            task.result()
+        """Forget what is handled; raise what the first handler that failed raised."""
+        self._running = {task: of for task, of in self._running.items() if not task.done()}
+        self._last = {key: task for key, task in self._last.items() if not task.done()}
+        if self._failure is not None:
+            raise self._failure
 
     async def finish(self, agendas: Collection[Agenda], within_s: float | None) -> None:
         """Wait for what is under way of these agendas, so many seconds at most (None: all)."""

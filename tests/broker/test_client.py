@@ -210,6 +210,24 @@ async def test_a_consumer_that_joins_leaves_nothing_out_and_keeps_the_order(
 
 
 @pytest.mark.embedded
+async def test_what_a_handler_raises_after_stop_is_raised_as_well(
+    new_rig: Callable[..., ShippedRig],
+) -> None:
+    rig = new_rig("embedded_broker", clock="wall")
+    await rig.create()
+    await put(rig, asked(1))
+    consumer = CommandConsumer("email", group="mailer", settings=rig.settings)
+
+    async def fail(command: Command) -> None:
+        consumer.stop()
+        await asyncio.sleep(1)
+        raise ConnectionError(command.command_id)
+
+    with pytest.raises(ConnectionError, match="k1"):
+        await consumer.run(fail)
+
+
+@pytest.mark.embedded
 async def test_a_plain_function_fails_runs_again_beside_others_and_stops(
     new_rig: Callable[..., ShippedRig],
 ) -> None:

@@ -1,6 +1,7 @@
 """Which handlers run beside which, and what follows where one fails."""
 
 import asyncio
+import gc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,29 @@ async def test_what_follows_one_that_failed_waits_for_the_next_run() -> None:
     with pytest.raises(ConnectionError, match="a1"):
         handling.clear_up()
     assert agenda.position().offset == 0
+
+
+async def test_the_first_failure_is_raised_and_says_what_others_under_way_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = asyncio.Event()
+
+    async def fail(command: Command) -> None:
+        await gate.wait()
+        raise ConnectionError(command.command_id)
+
+    handling = Handling(fail, at_once=2)
+    agenda = brought(("a1", "a"), ("b1", "b"))
+    handling.hand_out(agenda, datetime.now(UTC))
+    await asyncio.sleep(0)
+    gate.set()
+    await handling.finish([agenda], None)
+    with pytest.raises(ConnectionError, match="a1") as raised:
+        handling.clear_up()
+    assert raised.value.__notes__ == ["Another handler raised as well: ConnectionError('b1')"]
+    del handling
+    gc.collect()
+    assert not caplog.records, "asyncio found no failure that nobody asked for"
 
 
 async def test_a_command_that_expired_while_all_slots_were_taken_is_passed_over() -> None:
