@@ -216,7 +216,7 @@ $(NATIVE)/.built: $(STAMP) $(shell find journey_engine deploy/native -type f -no
 	@$(BIN)/uv build --quiet --wheel --python $(BIN)/python --out-dir var/dist \
 	  --build-constraint requirements.lock --require-hashes
 	@$(BIN)/python -m zipfile -e var/dist/*.whl $(NATIVE)
-	@ln -s ../../deploy $(NATIVE)/deploy  # where brokers.py looks for Kafka
+	@ln -sfn ../../deploy $(NATIVE)/deploy  # where brokers.py looks for Kafka
 	@touch $@
 
 .PHONY: sbom

@@ -40,8 +40,6 @@ BACKLOG_S = 1.0
 """So much longer than `commit_interval_s` a commit waits to be full while a backlog fills it."""
 SHORTEST_INTERVAL_S = 0.02
 """Between two commits of a partition, for all that `commits_per_s` allows."""
-TICK_S = 0.02
-"""How long an idle poll waits: the most by which a timer is late for it."""
 _NOTHING_DONE = Progress(0, 0, flush_now=False)
 
 
@@ -262,6 +260,15 @@ class Partition:
         late = now_s - self._committed_at - self._parts.interval_s(partitions)
         return self._taken > 0 and (late >= BACKLOG_S or (late >= 0 and not self._backlogged))
 
+    def joins(self, now_s: float, partitions: int) -> bool:
+        """Whether its commit begins beside another's that is due: it is half as far."""
+        if self._committing.locked() or self.task.retaking or not self.waits:
+            return False
+        if self._taken * 2 >= self._commit_records:
+            return True
+        waited = now_s - self._committed_at
+        return waited * 2 >= self._parts.interval_s(partitions) and not self._backlogged
+
     @property
     def _backlogged(self) -> bool:
         """Whether what waits to be taken fills a commit: it is late already, and full ones cost
@@ -303,24 +310,17 @@ class Partition:
         ledger = [Message(None, encode_ledger(flush.ledger))]
         flush = flush.ledgered(await producer.write(names.ledger, self.number, ledger))
         outputs = outgoing(flush, self.number, self._parts.encoding)
-        await together(producer.write(*place, each) for place, each in outputs.items())
-        last = await self._write_changelog(flush)
+        writes = [producer.write(*place, each) for place, each in outputs.items()]
+        if not self.transactional:  # else all of it counts, or nothing: it need not wait
+            await together(writes)
+            writes = []
+        changelog = [made(Message, (key, value, (), None)) for key, value in flush.changelog()]
+        writes.append(producer.write(names.changelog, self.number, changelog))
+        last = (await together(writes))[-1]
         offsets = flush.position.next_offsets.items()
         await producer.send_offsets({(topic, self.number): at for topic, at in offsets})
         await producer.commit()
         self.task.confirm(flush, last + 1)
-
-    async def _write_changelog(self, flush: Flush) -> int:
-        """The position's offset. Without a transaction it goes alone, after the states: a batch is
-        also written behind one that was refused, and would vouch for it.
-        """
-        topic, write = self._parts.encoding.names.changelog, self._producer.write
-        messages = [made(Message, (key, value, (), None)) for key, value in flush.changelog()]
-        if self.transactional:
-            return await write(topic, self.number, messages)
-        position = messages.pop()
-        await write(topic, self.number, messages)
-        return await write(topic, self.number, [position])
 
     async def recover(self) -> None:
         """Open again after a commit that failed; nothing is written before `run`.
@@ -363,13 +363,6 @@ class Partition:
             await self._producer.stop()
         finally:
             self._store.close()
-
-
-def tick_s(running: Collection[Partition], parts: Parts) -> float:
-    """How long the next poll may wait for records."""
-    if not any(partition.waits for partition in running):
-        return TICK_S
-    return min(TICK_S, parts.interval_s(len(running)) / 4)
 
 
 async def open_together(

@@ -75,7 +75,8 @@ class Output:
                 await asyncio.wait_for(producer.stop(), CLOSE_WITHIN_S)
 
     async def write(self, topic: str, partition: int, messages: Iterable[Message]) -> int:
-        """Write to one partition; the offset of the last record, or -1 of none.
+        """Write to one partition; the offset of the last record, or -1 of none. Where the last
+        record is there, so are all before it.
 
         Raises:
             KafkaError: a batch was refused, or not acknowledged within `request_timeout_s`,
@@ -86,7 +87,7 @@ class Output:
             raise KafkaError("the producer is not connected")
         try:
             async with asyncio.timeout(seconds):
-                return await _written(producer, topic, partition, messages)
+                return await _written(producer, topic, partition, messages, careful=True)
         except TimeoutError as error:
             raise KafkaTimeoutError(
                 f"{topic}, partition {partition}: not acknowledged within {seconds:g} s"
@@ -346,8 +347,16 @@ def _look_at_failures(producer: AIOKafkaProducer) -> None:
 
 
 async def _written(
-    producer: AIOKafkaProducer, topic: str, partition: int, messages: Iterable[Message]
+    producer: AIOKafkaProducer,
+    topic: str,
+    partition: int,
+    messages: Iterable[Message],
+    *,
+    careful: bool = False,
 ) -> int:
+    """The offset of the last record. If `careful`, the last batch waits for those before it: the
+    broker also takes a batch behind one that it refused.
+    """
     acknowledgements: list[Awaitable[RecordMetadata]] = []
     batch, count = producer.create_batch(), 0
     append = batch.append
@@ -361,6 +370,8 @@ async def _written(
             if append(key=key, value=value, timestamp=timestamp, headers=held) is None:
                 raise KafkaError("a record does not fit into an empty batch")
         count += 1
+    if careful:
+        await asyncio.gather(*acknowledgements)
     if count:
         batch.close()
         acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))

@@ -67,7 +67,8 @@ class Producer(Protocol):
         ...
 
     async def write(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
-        """Write in this order; every batch is acknowledged when this returns.
+        """Write in this order; every batch is acknowledged when this returns. Without transactions
+        nothing before the last message is missing where that one is there.
 
         The offset of the last record, -1 of none.
         """

@@ -13,7 +13,8 @@ from faust.types import TP
 
 from journey_engine.run.app import whole_partitions
 from journey_engine.run.clock import wall_ms
-from journey_engine.run.partition import Partition, Parts, open_together, tick_s
+from journey_engine.run.pacing import beginning, tick_s
+from journey_engine.run.partition import Partition, Parts, open_together
 from journey_engine.run.positions import Positions
 from journey_engine.run.producing import FencedError, UnresolvedError
 from journey_engine.run.standby import Standbys
@@ -307,9 +308,9 @@ class Worker:
         return worked
 
     def _begin_commits(self, consumer: "BatchConsumer") -> None:
-        for number, partition in self._running.items():
-            if number not in self._work and partition.due(self.beat, len(self._running)):
-                self._work[number] = asyncio.create_task(self._commit(partition, consumer))
+        idle = [each for number, each in self._running.items() if number not in self._work]
+        for each in beginning(idle, self.beat, len(self._running)):
+            self._work[each.number] = asyncio.create_task(self._commit(each, consumer))
 
     async def _commit(self, partition: Partition, consumer: "BatchConsumer") -> None:
         try:

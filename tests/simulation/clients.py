@@ -40,10 +40,10 @@ class SimulatedProducer:
         while rest:
             size = chance.between(1, len(rest))
             batch, rest = rest[:size], rest[size:]
+            if failure is not None and (self.transactional or not rest):
+                break  # within a transaction nothing follows what failed, else the last batch not
             last, error = await self._batch(log, batch, epoch)
             failure = failure or error
-            if failure is not None and self.transactional:
-                break  # an idempotent producer writes nothing behind a batch that failed
         if failure is not None:
             raise failure
         return last

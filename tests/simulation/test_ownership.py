@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from journey_engine.run.clock import wall_ms
 from journey_engine.run.memory import Memory
-from journey_engine.run.partition import BACKLOG_S, Partition, tick_s
+from journey_engine.run.pacing import beginning, tick_s
+from journey_engine.run.partition import BACKLOG_S, Partition, Parts
 from journey_engine.run.producing import (
     FencedError,
     UnresolvedError,
@@ -287,23 +288,46 @@ def test_group_offsets_of_what_was_let_go_are_not_recorded_again() -> None:
     lived(test, transactional=False)
 
 
+async def _working(world: OneWorker, number: int, parts: Parts | None = None) -> Partition:
+    """One that has taken one record; the broker tells of no other."""
+    world.publish()
+    partition = Partition(number, parts or world.parts)
+    await partition.open()
+    partition.run()
+    for topic in NAMES.read:
+        records = world.broker.log(topic, number).read(0)
+        partition.feed(topic, records, len(records), len(records))
+    assert partition.step(wall_ms(), 1).taken == 1
+    for topic, taken in partition.positions().items():
+        partition.feed(topic, (), taken)
+    return partition
+
+
 @pytest.mark.parametrize(("behind", "waits"), [(0, False), (9, False), (10, True)])
 def test_a_commit_waits_to_be_full_while_a_backlog_fills_it(behind: int, *, waits: bool) -> None:
     async def test(world: OneWorker) -> None:
-        partition = Partition(0, world.parts)
-        await partition.open()
-        partition.run()
-        world.publish()
-        for topic in NAMES.read:
-            records = world.broker.log(topic, 0).read(0)
-            partition.feed(topic, records, len(records), len(records))
-        assert partition.step(wall_ms(), 1).taken == 1
+        partition = await _working(world, 0)
         [(topic, taken)] = partition.positions().items()
         partition.feed(topic, (), taken + behind)
         interval = world.parts.commit_interval_s
         assert not partition.due(interval - 0.01, 1)
         assert partition.due(interval, 1) is not waits
         assert partition.due(interval + BACKLOG_S, 1)
+
+    lived(test)
+
+
+def test_a_commit_begins_beside_one_that_is_due_when_it_is_half_as_far() -> None:
+    async def test(world: OneWorker) -> None:
+        due, other = [await _working(world, number) for number in range(2)]
+        interval = world.parts.commit_interval_s
+        await other.commit(interval * 0.6)
+        assert other.step(wall_ms(), 1).taken == 1
+        both = [due, other]
+        assert beginning(both, interval * 0.9, 2) == []
+        assert beginning(both, interval, 2) == [due]
+        assert beginning([other], interval * 1.2, 2) == []
+        assert beginning(both, interval * 1.2, 2) == both
 
     lived(test)
 
@@ -317,17 +341,9 @@ def test_cheap_commits_come_sooner_where_few_partitions_share_them(
 ) -> None:
     async def test(world: OneWorker) -> None:
         parts = replace(world.parts, commits_per_s=commits_per_s)
-        partition = Partition(0, parts)
-        await partition.open()
-        partition.run()
-        assert tick_s([partition], parts) == 0.02
-        world.publish()
-        for topic in NAMES.read:
-            records = world.broker.log(topic, 0).read(0)
-            partition.feed(topic, records, len(records), len(records))
-        assert partition.step(wall_ms(), 1).taken == 1
-        [(topic, taken)] = partition.positions().items()
-        partition.feed(topic, (), taken)
+        idle = Partition(1, parts)
+        assert tick_s([idle], parts) == 0.02
+        partition = await _working(world, 0, parts)
         assert not partition.due(interval_s - 0.001, partitions)
         assert partition.due(interval_s, partitions)
         assert tick_s([partition] * partitions, parts) == pytest.approx(interval_s / 4)
