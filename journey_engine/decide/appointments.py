@@ -13,7 +13,8 @@ import datetime as dt
 from typing import Final
 
 from journey_engine.decide import calendar, profile
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import View
 from journey_engine.decide.state import Timer
 from journey_engine.decide.trace import Step

@@ -20,7 +20,8 @@ from journey_engine.decide import (
     waits,
 )
 from journey_engine.decide.account_state import Account, Asked, Asker
-from journey_engine.decide.draft import Candidate, Draft, Live
+from journey_engine.decide.draft import Candidate, Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.message import SendAsked, SendSettled, SendWithdrawn
 from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import SENT_MAX

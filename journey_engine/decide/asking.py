@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from journey_engine.decide import actions, ids
 from journey_engine.decide.account_state import ASKED_MAX, NO_ACCOUNT, Account, Asked
-from journey_engine.decide.draft import Candidate, Draft, Live
+from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.event import Origin
+from journey_engine.decide.live import Live
 from journey_engine.decide.message import (
     ACCOUNT,
     CUSTOMER,

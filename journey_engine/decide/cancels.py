@@ -9,8 +9,9 @@ from typing import Final
 
 from journey_engine.decide import actions, asking, history, ids, outcomes, profile, standing, waits
 from journey_engine.decide.decision import Command, JourneyRef
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Origin
+from journey_engine.decide.live import Live
 from journey_engine.decide.state import OpenSend, Pending, Sent
 from journey_engine.define.action_plan import ActionKind, CancelOn
 from journey_engine.errors import CandidateOutcome, EndReason

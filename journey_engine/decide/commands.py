@@ -13,7 +13,8 @@ from journey_engine.decide import (
     waits,
 )
 from journey_engine.decide.decision import Command, JourneyRef
-from journey_engine.decide.draft import Candidate, Draft, Live
+from journey_engine.decide.draft import Candidate, Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.state import SENT_MAX, VALUE_BYTES_MAX, Sent
 from journey_engine.define.action_plan import ActionKind, CancelOn
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming

@@ -8,8 +8,9 @@ the task, and whatever else reads their type. Tasks of instances that have ended
 from typing import Final
 
 from journey_engine.decide import ids, standing, step, waits
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
+from journey_engine.decide.live import Live
 from journey_engine.decide.state import DEADLINE, Sent, Standing
 from journey_engine.define.feedback import EXPIRED, UNACKED
 

@@ -10,139 +10,33 @@ from msgspec.structs import astuple, replace
 
 from journey_engine.decide.account_state import Account, Asked, Membership
 from journey_engine.decide.keys import state_key
+from journey_engine.decide.live import Live
 from journey_engine.decide.message import Input, Message
 from journey_engine.decide.state import (
     Contact,
     CustomerState,
     Exposure,
-    FeatureState,
     Instance,
     JourneyMemory,
     MacroStage,
     OpenSend,
-    PatternState,
     Pending,
-    Sent,
-    Timer,
     Written,
 )
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.action_plan import Action
-from journey_engine.define.expression import Scope, Value
+from journey_engine.define.expression import Scope
 from journey_engine.define.plan import Clause, JourneyPlan, Plan, SwitchPlan
-from journey_engine.errors import EndReason, InputOutcome
+from journey_engine.errors import InputOutcome
 
 if TYPE_CHECKING:
-    from journey_engine.decide.decision import Experiment
     from journey_engine.decide.event import Origin
+    from journey_engine.decide.feature_state import FeatureState
     from journey_engine.decide.identity_state import Identity
 
 _fields: Final = astuple
 """All at once: to ask a struct for each of them takes much longer."""
 _state: Final = CustomerState
-
-
-class Live:
-    """An instance while a step works on it."""
-
-    __slots__ = (
-        "cause",
-        "context",
-        "drawn",
-        "ended",
-        "entered_at",
-        "entry_no",
-        "exposed",
-        "idle",
-        "journey",
-        "key",
-        "milestones",
-        "patterns",
-        "reached_at",
-        "runs",
-        "sent",
-        "stage",
-        "stage_entered_at",
-        "timers",
-        "version",
-        "visits",
-    )
-
-    def __init__(self, instance: Instance) -> None:
-        self.journey: str
-        self.version: int
-        self.key: str | None
-        self.entry_no: int
-        self.entered_at: int
-        self.stage: str
-        self.stage_entered_at: int
-        self.reached_at: int
-        self.cause: Origin
-        self.context: dict[str, Value]
-        self.visits: dict[str, int]
-        self.runs: dict[str, int]
-        self.timers: list[Timer]
-        self.sent: list[Sent]
-        self.exposed: list[Exposure]
-        self.milestones: list[str]
-        self.idle: list[int]
-        self.patterns: dict[str, PatternState]
-        (
-            self.journey,
-            self.version,
-            self.key,
-            self.entry_no,
-            self.entered_at,
-            self.stage,
-            self.stage_entered_at,
-            self.reached_at,
-            self.cause,
-            self.context,
-            self.visits,
-            self.runs,
-            self.timers,
-            self.sent,
-            self.exposed,
-            self.milestones,
-            self.idle,
-            self.patterns,
-        ) = _fields(instance)
-        self.ended: EndReason | None = None
-        self.drawn: Experiment | None = None
-        """Of the split that decides its next record."""
-
-    @property
-    def exposure(self) -> Exposure | None:
-        """The experiment that it went through last."""
-        return self.exposed[-1] if self.exposed else None
-
-    @property
-    def visit(self) -> int:
-        """How often it has come to the stage where it stands."""
-        return self.visits.get(self.stage, 0)
-
-    def frozen(self) -> Instance:
-        """The instance as it is now."""
-        return Instance(
-            self.journey,
-            self.version,
-            self.key,
-            self.entry_no,
-            self.entered_at,
-            self.stage,
-            self.stage_entered_at,
-            self.reached_at,
-            self.cause,
-            self.context,
-            self.visits,
-            self.runs,
-            self.timers,
-            self.sent,
-            self.exposed,
-            self.milestones,
-            self.idle,
-            self.patterns,
-        )
 
 
 class Leaving:
@@ -214,6 +108,7 @@ class Draft:
         "identity",
         "instances",
         "journeys",
+        "latest",
         "leaving",
         "life",
         "macro",
@@ -235,8 +130,7 @@ class Draft:
     def __init__(self, plan: Plan, state: CustomerState, item: Input, now: int) -> None:
         self.plan = plan
         self.state = state
-        self.clock = now
-        """The partition's (rule T2)."""
+        self.clock = now  # the partition's (rule T2)
         self.now = now
         """The clock; for timers that an event overtakes, when they were due."""
         self.account_id = item.account_id
@@ -264,6 +158,7 @@ class Draft:
         self.identity: Identity | None
         self.membership: Membership | None
         self.account: Account | None
+        self.latest: dict[str, int]
         (
             self.life,
             self.seen,
@@ -283,13 +178,13 @@ class Draft:
             self.identity,
             self.membership,
             self.account,
+            self.latest,
         ) = _fields(state)
         self.touched: dict[int, Live] = {}
         self.entered: list[Live] = []
         self.candidates: list[Candidate] = []
         self.leaving: list[Leaving] = []
-        self.granted = ""
-        """The channel whose room the candidate being decided was granted (rule C6)."""
+        self.granted = ""  # the channel whose room the candidate being decided has (rule C6)
         self.heavy = False
         """Something long was written: the size must be looked at (law 6)."""
 
@@ -389,6 +284,7 @@ class Draft:
             self.identity,
             self.membership,
             self.account,
+            self.latest,
         )
 
 

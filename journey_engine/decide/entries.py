@@ -9,8 +9,9 @@ in, another does not enter, and a restart ends whatever is in.
 from typing import Final
 
 from journey_engine.decide import memory, operations, patterns, size, stages
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Origin
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Answer, Moment, View, ask, key_of, note
 from journey_engine.decide.state import Awaited, Instance
 from journey_engine.decide.trace import Step

@@ -13,13 +13,18 @@ A null field is no value, except among several fields.
 from bisect import bisect_right, insort_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import astuple
 
-from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
+from journey_engine.decide import counting
+from journey_engine.decide.feature_state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
+from journey_engine.decide.packed import NOTHING
 from journey_engine.define.expression import Value, Warming
 from journey_engine.define.profile_plan import FeatureOp, FeaturePlan
+
+if TYPE_CHECKING:
+    from msgspec import Raw
 
 Entry = tuple[int, Value]
 Bucket = tuple[int, int, float | int, Value, Value]
@@ -49,6 +54,10 @@ def value(plan: FeaturePlan, state: FeatureState | None, at: int) -> Value:
         return _EMPTY[plan.op]()
     if plan.op in _FOLDED and (plan.within is None or state.buckets):
         return _folded(plan.op, _buckets_at(plan, state, at))
+    if plan.op is FeatureOp.COUNT and plan.within is not None:
+        counted = counting.entries(state.packed_entries)
+        if counted is not None:
+            return counting.count(counted, at - plan.within, at)
     return _listed(plan, _entries_at(plan, state, at))
 
 
@@ -61,12 +70,16 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
     """The feature's memory with one more value."""
     if plan.within is None:
         return _add_for_ever(plan, state, at, item)
-    since, entries, buckets = _fields(state)
+    since, packed, buckets = _fields(state)
     if buckets:
         buckets = _bucketed(plan, buckets, [(at, item)])
-        return FeatureState(since, [], _in_window(plan.within, buckets))
-    entries = _inserted(plan, entries, (at, item))
-    if len(entries) > _FEW and plan.op is not FeatureOp.COUNT and plan.op in _OUTDONE:
+        return FeatureState(since, NOTHING, _in_window(plan.within, buckets))
+    if plan.op is FeatureOp.COUNT and at >= counting.FIRST_MS:
+        counted = counting.entries(packed)
+        if counted is not None and len(counted) < FEATURE_EXACT_MAX * counting.WIDTH:
+            return _feature(since, _counted(counted, at, plan.within + LATE_MS))
+    entries = _inserted(plan, state.entries, (at, item))
+    if len(entries) > _FEW and plan.op in _OUTDONE:
         entries = _telling(plan, entries)
     oldest = entries[-1][0] - plan.within
     if len(entries) > FEATURE_EXACT_MAX:
@@ -75,7 +88,12 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
             return _thinned(plan, since, entries)
     elif entries[0][0] <= oldest - LATE_MS:
         entries = _since(entries, oldest - LATE_MS)
-    return _feature(since, entries)
+    return FeatureState.of(since, entries)
+
+
+def _counted(counted: bytes, at: int, within: int) -> "Raw":
+    after = counting.added(counted, at)
+    return counting.packed(counting.since(after, counting.latest(after) - within))
 
 
 def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
@@ -88,19 +106,19 @@ def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
     if plan.op in _FOLDED and (within is None or any(state.buckets for state in states)):
         buckets = _summed([bucket for state in states for bucket in state.buckets])
         if within is None:
-            return FeatureState(since, [], buckets)
-        return FeatureState(since, [], _in_window(within, _bucketed(plan, buckets, entries)))
+            return FeatureState(since, NOTHING, buckets)
+        return FeatureState(since, NOTHING, _in_window(within, _bucketed(plan, buckets, entries)))
     if within is None:
         if plan.op is FeatureOp.DISTINCT:
             entries = _latest_of_each(entries)
-        return FeatureState(since, _kept_for_ever(plan, entries))
+        return FeatureState.of(since, _kept_for_ever(plan, entries))
     if len(entries) <= FEATURE_EXACT_MAX:
-        return FeatureState(since, entries)
+        return FeatureState.of(since, entries)
     if plan.op in _FOLDED:
         return _thinned(plan, since, entries)
     if plan.op is FeatureOp.FIRST or plan.op is FeatureOp.DISTINCT:
         entries = _most_telling(plan, entries)
-    return FeatureState(since, entries[-FEATURE_EXACT_MAX:])
+    return FeatureState.of(since, entries[-FEATURE_EXACT_MAX:])
 
 
 def _place(entry: Entry) -> tuple[int, str]:
@@ -149,9 +167,9 @@ def _summed(buckets: list[Bucket]) -> list[Bucket]:
 def _add_for_ever(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> FeatureState:
     if plan.op in _FOLDED:
         bucket = _plus(plan.op, state.buckets[0] if state.buckets else None, 0, item)
-        return FeatureState(state.since, [], [bucket])
+        return FeatureState(state.since, NOTHING, [bucket])
     entries = _inserted(plan, state.entries, (at, item))
-    return FeatureState(state.since, _kept_for_ever(plan, entries))
+    return FeatureState.of(state.since, _kept_for_ever(plan, entries))
 
 
 def _kept_for_ever(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
@@ -215,14 +233,14 @@ def _thinned(plan: FeaturePlan, since: int, entries: list[Entry]) -> FeatureStat
     """More than 64 in a window: what is kept of them instead."""
     within = plan.within or 1
     if plan.op in _FOLDED:
-        return FeatureState(since, [], _in_window(within, _bucketed(plan, [], entries)))
+        return FeatureState(since, NOTHING, _in_window(within, _bucketed(plan, [], entries)))
     if plan.op is FeatureOp.FIRST:
         width = _width(within)
         later = [b for a, b in pairwise(entries) if a[0] // width != b[0] // width]
-        return FeatureState(since, [entries[0], *later])
+        return FeatureState.of(since, [entries[0], *later])
     if plan.op is FeatureOp.DISTINCT:
         entries = _latest_of_each(entries)
-    return FeatureState(since, entries[-FEATURE_EXACT_MAX:])
+    return FeatureState.of(since, entries[-FEATURE_EXACT_MAX:])
 
 
 def _latest_of_each(entries: list[Entry]) -> list[Entry]:
@@ -294,8 +312,7 @@ def _buckets_at(plan: FeaturePlan, state: FeatureState, at: int) -> list[Bucket]
 def _entries_at(plan: FeaturePlan, state: FeatureState, at: int) -> list[Entry]:
     if plan.within is None:
         return state.entries
-    oldest = at - plan.within
-    entries = state.entries
+    oldest, entries = at - plan.within, state.entries
     if entries and oldest < entries[0][0] and entries[-1][0] <= at:
         return entries
     # From their end: before the window lie those of another day.

@@ -14,8 +14,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from journey_engine.decide import actions, history, memory, outcomes, standing, waits
-from journey_engine.decide.draft import Candidate, Draft, Live
+from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.event import Event
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import OpenSend, Pending, Sent, Standing
 from journey_engine.define.action_plan import Action, ActionKind, CancelOn

@@ -22,11 +22,18 @@ from journey_engine.decide import (
     standing,
     waiting,
 )
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
 from journey_engine.decide.identity_state import NOBODY
+from journey_engine.decide.live import Live
 from journey_engine.decide.message import VISITOR, IdentityHanded
+from journey_engine.decide.packed import NOTHING
 from journey_engine.decide.scope import Moment
-from journey_engine.decide.state import OPEN_MAX, PENDING_MAX, CustomerState, Instance
+from journey_engine.decide.state import (
+    OPEN_MAX,
+    PENDING_MAX,
+    CustomerState,
+    Instance,
+)
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.identity import LINKED
 from journey_engine.define.plan import Plan
@@ -133,7 +140,7 @@ def _end(
     """
     journey = draft.plan.run_by(loser.journey, loser.version)
     if journey is not None:
-        live = Live(replace(loser, sent=[]) if replaced else loser)
+        live = Live(replace(loser, packed_sent=NOTHING) if replaced else loser)
         cancels.take_back_all(draft, live, message.origin)
         stages.end(draft, journey, moment, live, EndReason.MERGED, LINKED)
 

@@ -4,7 +4,8 @@ from typing import Final
 
 from journey_engine.decide import assignment
 from journey_engine.decide.decision import Experiment
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Answer, View, ask, note
 from journey_engine.decide.trace import Step
 from journey_engine.define.junction_plan import Choice, Junction, Split, Unit

@@ -7,18 +7,14 @@ before the event. A withdrawal of consent cancels at once what waits or is open 
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from journey_engine.decide import cancels, channels, features, history, profile
+from journey_engine.decide import cancels, channels, features, history, packed, profile
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.scope import Answer, Moment, View, ask
-from journey_engine.decide.state import (
-    CONSENT_MAX,
-    VALUE_BYTES_MAX,
-    FeatureState,
-    Written,
-)
+from journey_engine.decide.state import CONSENT_MAX, VALUE_BYTES_MAX, Written
 from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.plan import ANY_CHANNEL
 from journey_engine.define.profile_plan import ConsentRule, FeaturePlan, ProfileReaders, TraitRule
@@ -134,7 +130,7 @@ def _reach_back(counted: Sequence[FeaturePlan], kept: dict[str, FeatureState], a
     for plan in counted:
         state = kept.get(plan.id)
         if state is not None and at < state.since:
-            kept[plan.id] = FeatureState(at, state.entries, state.buckets)
+            kept[plan.id] = replace(state, since=at)
 
 
 def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, FeatureState]) -> None:
@@ -148,7 +144,7 @@ def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, Featur
         state = FeatureState(at)
     kept[plan.id] = state = features.add(plan, state, at, item)
     _, entries, buckets = _fields(state)
-    if len(entries) >= LONG or len(buckets) >= LONG:
+    if packed.length(entries) >= LONG or len(buckets) >= LONG:
         draft.heavy = True
 
 

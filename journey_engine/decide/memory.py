@@ -15,7 +15,8 @@ from journey_engine.decide.event import Event
 from journey_engine.decide.identity_state import ENDED_FOR_MS, ENDED_MAX, NOBODY, Ended
 from journey_engine.decide.state import ENTRIES_MAX, KEYS_MAX, ONCE_MAX, JourneyMemory, KeyMemory
 from journey_engine.define.identity import LINKED
-from journey_engine.define.plan import Asked, JourneyPlan, Reentry, ReentryMode
+from journey_engine.define.plan import JourneyPlan, Plan, Reentry, ReentryMode
+from journey_engine.define.reading_plan import Reading
 
 NO_MEMORY: Final = JourneyMemory()
 NO_KEY_MEMORY: Final = KeyMemory()
@@ -24,41 +25,100 @@ _fields: Final = astuple
 _memory: Final = JourneyMemory
 
 
-def read(draft: Draft, journeys: tuple[Asked, ...], event: Event) -> list[bool]:
-    """Note the event as read by the journeys, and tell for which it is late (rule T7).
+def read(draft: Draft, reading: Reading, event: Event) -> tuple[bool, ...]:
+    """Note the event as read by journeys, and tell for which of `Reading.asked` it is late (rule
+    T7).
 
     Back-filled history counts as late, and makes nothing else late.
     """
-    at = event.occurred_at
     if event.backfill:
-        return [True] * len(journeys)
-    late = []
+        return reading.all_late
+    if _note(draft, reading, event.type, event.occurred_at):
+        return tuple([is_late(draft, asked.journey, event) for asked in reading.asked])
+    return reading.none_late
+
+
+def _note(draft: Draft, reading: Reading, name: str, at: int) -> bool:
+    """Keep the time where it is the latest; whether the event may be late for a journey."""
+    places: dict[str, int] = reading.places
+    late_before: int = at + reading.lateness
+    strangers, behind = len(places), False
     newer: dict[str, JourneyMemory] | None = None
-    for asked in journeys:
-        journey = asked.journey
-        memory = draft.journeys.get(journey.name)
-        if memory is None:
-            late.append(False)
-            fresh = JourneyMemory(at)
-        else:
-            latest: int
-            latest, entry_no, keys, once, kept = _fields(memory)
-            late.append(at < latest - journey.lateness)
-            if at <= latest:
-                continue
-            fresh = _memory(at, entry_no, keys, once, kept)
-        if newer is None:
-            newer = dict(draft.journeys)
-        newer[journey.name] = fresh
+    for journey, memory in draft.journeys.items():
+        if journey not in places:
+            continue
+        strangers -= 1
+        latest: int
+        latest, entry_no, keys, once, kept = _fields(memory)
+        if at > latest:
+            if newer is None:
+                newer = dict(draft.journeys)
+            newer[journey] = _memory(at, entry_no, keys, once, kept)
+        elif latest > late_before:
+            behind = True
     if newer is not None:
         draft.journeys = newer
-    return late
+    if not strangers:
+        return behind
+    for latest in draft.latest.values():
+        behind = behind or latest > late_before
+    _note_type(draft, name, at)
+    return behind
+
+
+def _note_type(draft: Draft, name: str, at: int) -> None:
+    before = draft.latest.get(name)
+    if before is None:
+        draft.latest = {**_wanted(draft), name: at}
+    elif at > before:
+        draft.latest = {**draft.latest, name: at}
+
+
+def _wanted(draft: Draft) -> dict[str, int]:
+    """`latest` but for the types that no journey without a memory reads."""
+    readings, journeys = draft.plan.readings, draft.journeys
+    return {
+        name: at
+        for name, at in draft.latest.items()
+        if name in readings and any(one not in journeys for one in readings[name].places)
+    }
 
 
 def is_late(draft: Draft, journey: JourneyPlan, event: Event) -> bool:
-    """Whether the event is late for a journey that has not read it yet."""
-    memory = draft.journeys.get(journey.name)
-    return memory is not None and event.occurred_at < memory.latest - journey.lateness
+    """Whether the event is late for a journey."""
+    latest = latest_read(draft.plan, draft.journeys, draft.latest, journey.name)
+    return event.occurred_at < latest - journey.lateness
+
+
+def latest_read(
+    plan: Plan, journeys: dict[str, JourneyMemory], latest: dict[str, int], name: str
+) -> int:
+    """When the latest event happened that the journey of this name read; -1 without any."""
+    memory = journeys.get(name)
+    if memory is not None:
+        return memory.latest
+    found = NO_MEMORY.latest
+    for event_type, at in latest.items():
+        reading = plan.readings.get(event_type)
+        if reading is not None and name in reading.places:
+            found = max(found, at)
+    return found
+
+
+def of_journey(draft: Draft, name: str) -> JourneyMemory:
+    """What is remembered of a journey, to be changed and given to `keep`."""
+    memory = draft.journeys.get(name)
+    if memory is None:
+        memory = JourneyMemory(latest_read(draft.plan, draft.journeys, draft.latest, name))
+    return memory
+
+
+def keep(draft: Draft, name: str, memory: JourneyMemory) -> None:
+    """Remember that of a journey from now on."""
+    known = name in draft.journeys
+    draft.journeys = {**draft.journeys, name: memory}
+    if draft.latest and not known:
+        draft.latest = _wanted(draft)
 
 
 def key_in(journey: JourneyPlan, key: str | None) -> str:
@@ -102,7 +162,7 @@ def once_full(draft: Draft, journey: JourneyPlan) -> bool:
 
 def note_entry(draft: Draft, journey: JourneyPlan, key: str | None, at: int) -> int:
     """Count an entry; its number, which no other entry of the customer here has (rule A6)."""
-    memory = draft.journeys.get(journey.name, NO_MEMORY)
+    memory = of_journey(draft, journey.name)
     number = memory.entry_no + 1
     if draft.identity is not None and draft.identity.ended:
         _remember_ended(draft, _others(draft, journey.name, key_in(journey, key)))
@@ -116,7 +176,7 @@ def note_entry(draft: Draft, journey: JourneyPlan, key: str | None, at: int) -> 
         kept = KeyMemory(entries[-min(rule.limit or 1, ENTRIES_MAX) :], mine.ended_at)
         keys = _with(draft, rule, keys, key_in(journey, key), kept, at)
     changed = JourneyMemory(memory.latest, number, keys, once, memory.patterns)
-    draft.journeys = {**draft.journeys, journey.name: changed}
+    keep(draft, journey.name, changed)
     return number
 
 
@@ -128,13 +188,13 @@ def note_end(draft: Draft, journey: JourneyPlan, key: str | None, at: int) -> No
     rule = journey.reentry
     if not _remembers(rule):
         return
-    memory = draft.journeys.get(journey.name, NO_MEMORY)
+    memory = of_journey(draft, journey.name)
     mine = of_key(draft, journey, key)
     ended = at if mine.ended_at is None else max(at, mine.ended_at)
     kept = KeyMemory(mine.entries, ended)
     keys = _with(draft, rule, memory.keys, key_in(journey, key), kept, at)
     changed = JourneyMemory(memory.latest, memory.entry_no, keys, memory.once, memory.patterns)
-    draft.journeys = {**draft.journeys, journey.name: changed}
+    keep(draft, journey.name, changed)
 
 
 def _others(draft: Draft, journey: str, key: str) -> list[Ended]:

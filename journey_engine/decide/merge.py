@@ -36,6 +36,7 @@ from journey_engine.decide.state import (
     Pending,
     Sent,
     Timer,
+    pack_sent,
 )
 from journey_engine.define.plan import Plan, ReentryMode
 
@@ -209,7 +210,7 @@ def _heir(out: Merged, winner: Instance, found: list[Instance], now: int) -> Ins
         exposed = assignment.merge(exposed, one.exposed)
     return replace(
         winner,
-        sent=sorted(_remembered(kept, now), key=_sent_at),
+        packed_sent=pack_sent(sorted(_remembered(kept, now), key=_sent_at)),
         timers=_timers(winner, found),
         exposed=exposed,
         milestones=sorted({name for one in found for name in one.milestones}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from journey_engine.decide import assignment, features, history, memory
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.seen import ENTRY
 from journey_engine.decide.state import (
     ENGAGEMENT_BUCKETS,
@@ -21,7 +22,6 @@ from journey_engine.decide.state import (
     SEEN_MAX,
     Awaited,
     CustomerState,
-    FeatureState,
     JourneyMemory,
     KeyMemory,
     MacroStage,
@@ -48,7 +48,10 @@ def joined(plan: Plan, ours: CustomerState, theirs: CustomerState) -> CustomerSt
         macro=max(stages, key=_age) if stages else None,
         macro_history=sorted(stages_known, key=_age)[-MACRO_HISTORY_MAX:],
         journeys={
-            name: _memory(ours.journeys.get(name), theirs.journeys.get(name))
+            name: replace(
+                _memory(ours.journeys.get(name), theirs.journeys.get(name)),
+                latest=max(_latest_read(plan, ours, name), _latest_read(plan, theirs, name)),
+            )
             for name in sorted({*ours.journeys, *theirs.journeys})
         },
         engagement={
@@ -59,6 +62,10 @@ def joined(plan: Plan, ours: CustomerState, theirs: CustomerState) -> CustomerSt
         },
         assigned=assignment.merge(ours.assigned, theirs.assigned),
         contact=history.joined(ours.contact, theirs.contact),
+        latest={
+            name: max(each[name] for each in (ours.latest, theirs.latest) if name in each)
+            for name in sorted({*ours.latest, *theirs.latest})
+        },
     )
 
 
@@ -106,6 +113,10 @@ def _age(one: MacroStage) -> tuple[int, int, str]:
     return (one.at, one.priority, one.stage)
 
 
+def _latest_read(plan: Plan, state: CustomerState, journey: str) -> int:
+    return memory.latest_read(plan, state.journeys, state.latest, journey)
+
+
 def _memory(ours: JourneyMemory | None, theirs: JourneyMemory | None) -> JourneyMemory:
     """Entries are numbered on as the customer's own were."""
     if ours is None or theirs is None:
@@ -119,7 +130,6 @@ def _memory(ours: JourneyMemory | None, theirs: JourneyMemory | None) -> Journey
         keys[name] = KeyMemory(entries, max(ends) if ends else None)
     return replace(
         ours,
-        latest=max(ours.latest, theirs.latest),
         keys=_last_touched(keys),
         once=memory.both_once(ours, theirs),
         patterns={

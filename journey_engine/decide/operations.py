@@ -54,11 +54,10 @@ def keeps_back(draft: Draft, case: Case) -> bool:
 
 def concern(plan: Plan, state: CustomerState) -> bool:
     """Whether something of the customer is to be brought in line."""
-    names = {name for name, operation in plan.operations.items() if operation.stopped}
     return (
-        any(one.journey in names and one.journey in plan.by_name for one in state.instances)
-        or any(place.journey in names or _resumed(plan, place) for place in state.pending)
-        or any(one.journey in names for one in state.open)
+        any(_stopped(plan, one.journey) and one.journey in plan.by_name for one in state.instances)
+        or any(_stopped(plan, one.journey) or _resumed(plan, one) for one in state.pending)
+        or any(_stopped(plan, one.journey) for one in state.open)
     )
 
 
@@ -67,7 +66,7 @@ def bring(draft: Draft) -> None:
     moment = Moment(draft, draft.now)
     for position, instance in enumerate(draft.instances):
         journey = draft.plan.run_by(instance.journey, instance.version)
-        if journey is not None and _stopped(draft, instance.journey):
+        if journey is not None and _stopped(draft.plan, instance.journey):
             live = draft.touch(position)
             stages.end(draft, journey, moment, live, EndReason.STOPPED, _STOP)
     draft.fold()
@@ -81,12 +80,12 @@ def _take_back(draft: Draft) -> None:
     """What completed instances of a stopped journey have waiting or out."""
     kept = []
     for place in draft.pending:
-        if _stopped(draft, place.journey):
+        if _stopped(draft.plan, place.journey):
             outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["the journey is stopped"])
         else:
             kept.append(place)
     draft.pending = kept
-    gone = [one for one in draft.open if _stopped(draft, one.journey)]
+    gone = [one for one in draft.open if _stopped(draft.plan, one.journey)]
     for one in gone:
         if standing.is_out(one.sent, draft.now):
             cancels.take_back(draft, one, one.cause)
@@ -94,8 +93,8 @@ def _take_back(draft: Draft) -> None:
         draft.open = [one for one in draft.open if one not in gone]
 
 
-def _stopped(draft: Draft, journey: str) -> bool:
-    operation = draft.plan.operations.get(journey)
+def _stopped(plan: Plan, journey: str) -> bool:
+    operation = plan.operations.get(journey)
     return operation is not None and operation.stopped
 
 

@@ -16,9 +16,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from journey_engine.decide import matching, stages
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
 from journey_engine.decide.learn import LONG
-from journey_engine.decide.memory import NO_MEMORY
+from journey_engine.decide.live import Live
+from journey_engine.decide.memory import NO_MEMORY, keep, of_journey
 from journey_engine.decide.scope import Answer, View, ask, key_of, selects
 from journey_engine.decide.state import (
     CONTEXT_BYTES_MAX,
@@ -286,7 +287,7 @@ def _store(
     draft: Draft, journey: JourneyPlan, pattern: PatternPlan, key: str, state: PatternState
 ) -> None:
     """Write what an entry's pattern remembers of a key; what no event can use any more goes."""
-    memory = draft.journeys.get(journey.name, NO_MEMORY)
+    memory = of_journey(draft, journey.name)
     floor = memory.latest - journey.lateness - pattern.within
     by_key = {
         name: one
@@ -304,7 +305,7 @@ def _store(
     patterns[pattern.id] = by_key
     if not by_key:
         del patterns[pattern.id]
-    draft.journeys = {**draft.journeys, journey.name: replace(memory, patterns=patterns)}
+    keep(draft, journey.name, replace(memory, patterns=patterns))
 
 
 def _ids(journey: JourneyPlan) -> set[str]:

@@ -13,14 +13,15 @@ from msgspec.msgpack import encode
 from msgspec.structs import replace
 
 from journey_engine.decide.draft import Draft
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.identity_state import Identity
+from journey_engine.decide.packed import length
 from journey_engine.decide.seen import ENTRY
 from journey_engine.decide.state import (
     STATE_BYTES_MAX,
     Contact,
     CustomerState,
     Exposure,
-    FeatureState,
     Instance,
     JourneyMemory,
     OpenSend,
@@ -77,7 +78,7 @@ def _crowded(
         return True
     within = 0
     for instance in instances:
-        within += len(instance.sent) + len(instance.timers)
+        within += length(instance.packed_sent) + len(instance.timers)
     for memory in journeys.values():
         within += len(memory.keys)
     return within > _SOME or len(contact.sent) > _LONG
@@ -131,14 +132,12 @@ def _without_features(draft: Draft, state: CustomerState, over: int) -> Customer
     while over > 0 and kept:
         name = max(sizes, key=lambda one: (sizes[one], one))
         one = kept[name]
-        gone = (len(one.entries) + 1) // 2 + (len(one.buckets) + 1) // 2
+        entries, buckets = (len(one.entries) + 1) // 2, (len(one.buckets) + 1) // 2
+        gone = entries + buckets
         if not gone:
             break
-        kept[name] = FeatureState(
-            one.since,
-            one.entries[(len(one.entries) + 1) // 2 :],
-            one.buckets[(len(one.buckets) + 1) // 2 :],
-        )
+        fewer = FeatureState.of(one.since, one.entries[entries:])
+        kept[name] = replace(fewer, buckets=one.buckets[buckets:])
         draft.drop("features", gone)
         left = len(encode(kept[name]))
         over -= sizes[name] - left

@@ -10,8 +10,9 @@ from typing import Final
 
 from journey_engine.decide import cancels, junctions, matching, memory, waiting, waits
 from journey_engine.decide.decision import Transition
-from journey_engine.decide.draft import Candidate, Draft, Live
+from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.learn import LONG, length
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Answer, Moment, View, ask, note
 from journey_engine.decide.state import (
     CONTEXT_BYTES_MAX,

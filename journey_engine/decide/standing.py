@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from journey_engine.decide import actions
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.state import (
     OPEN_MAX,
     SENT_FOR_MS,

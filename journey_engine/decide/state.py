@@ -13,8 +13,10 @@ import msgspec
 
 from journey_engine.decide.account_state import Account, Asker, Membership
 from journey_engine.decide.event import Origin
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.governing_state import PartitionState
 from journey_engine.decide.identity_state import Identity
+from journey_engine.decide.packed import NOTHING
 from journey_engine.decide.room_state import ChannelState
 from journey_engine.errors import DeferredCause
 
@@ -55,8 +57,6 @@ ENTRIES_MAX: Final = 64
 MACRO_HISTORY_MAX: Final = 16
 CONTACTS_MAX: Final = 512
 """Messages remembered for caps and themes."""
-FEATURE_EXACT_MAX: Final = 64
-FEATURE_BUCKETS: Final = 32
 MICROSTEPS_MAX: Final = 32
 PATTERN_EVENTS_MAX: Final = 32
 """Events that a pattern remembers for one key, or one instance (rule P1)."""
@@ -87,20 +87,6 @@ class Written(msgspec.Struct, frozen=True, gc=False, array_like=True):
     value: Value
     at: int
     event_id: str
-
-
-class FeatureState(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A feature's memory (rule K2): `entries` sorted by time, or, once over
-    `FEATURE_EXACT_MAX` in a window, `buckets` of equal width.
-
-    An entry is `(at, value)` or `(at, [values of the fields])`; a bucket `(index, count, sum,
-    min, max)` where index = at // width, of which only what its operation asks is filled. Without
-    a window only `(0, count, sum, min, max)`.
-    """
-
-    since: int
-    entries: list[tuple[int, Value]] = []
-    buckets: list[tuple[int, int, float | int, Value, Value]] = []
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -152,6 +138,19 @@ class Sent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The member who was asked for it, where the instance is an account's (rule M3)."""
 
 
+_sent_decoder: Final = msgspec.msgpack.Decoder(list[Sent])
+
+
+def pack_sent(sent: list[Sent]) -> msgspec.Raw:
+    """Commands as `Instance.packed_sent` holds them."""
+    return msgspec.Raw(msgspec.msgpack.encode(sent)) if sent else NOTHING
+
+
+def unpack_sent(packed: msgspec.Raw) -> list[Sent]:
+    """What `pack_sent` was given."""
+    return _sent_decoder.decode(packed)
+
+
 class Awaited(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A wait of a `not_followed_by`: `due`, the event that began it, what it remembered."""
 
@@ -201,8 +200,10 @@ class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
     runs: dict[str, int] = {}
     """How often an action ran in this visit (tells repeated `do` apart in command ids)."""
     timers: list[Timer] = []
-    sent: list[Sent] = []
-    """The last commands, oldest first: an earlier one of a send may still be held, or clicked."""
+    packed_sent: msgspec.Raw = NOTHING
+    """The last commands, oldest first: an earlier one of a send may still be held, or clicked. They
+    are half of a usual state.
+    """
     exposed: list[Exposure] = []
     """The experiments that it went through, the latest last."""
     milestones: list[str] = []
@@ -211,6 +212,11 @@ class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The waits on the calendar of this visit that have no time now (rule W4), by index."""
     patterns: dict[str, PatternState] = {}
     """By the id of the transition's pattern."""
+
+    @property
+    def sent(self) -> list[Sent]:
+        """`packed_sent`, read anew each time."""
+        return unpack_sent(self.packed_sent)
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -357,6 +363,10 @@ class CustomerState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Of a customer who belongs, or belonged, to an account."""
     account: Account | None = None
     """Of an account's own state."""
+    latest: dict[str, int] = {}
+    """By event type the latest `occurred_at` that was read by journeys which have no memory yet
+    (rule T7): most of them the customer never enters, however many there are.
+    """
 
 
 EMPTY: Final = CustomerState()

@@ -21,7 +21,8 @@ from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.learn import learn
 from journey_engine.decide.scope import Moment
-from journey_engine.define.plan import Reading
+from journey_engine.decide.state import Instance
+from journey_engine.define.reading_plan import Reading
 from journey_engine.errors import InputOutcome
 
 
@@ -51,7 +52,7 @@ def raise_event(draft: Draft, event: Event) -> None:
         draft.fold()
 
 
-def _run(draft: Draft, moment: Moment, event: Event, reading: Reading) -> list[bool]:
+def _run(draft: Draft, moment: Moment, event: Event, reading: Reading) -> tuple[bool, ...]:
     """Learn from the event, let instances and entries see it; for which journeys it is late."""
     # What `becomes` compares with: the same event over what was known before it.
     before = Moment(draft, event.occurred_at, event) if reading.compares else None
@@ -59,27 +60,44 @@ def _run(draft: Draft, moment: Moment, event: Event, reading: Reading) -> list[b
     if draft.instances:
         waits.customer_changed(draft, moment)
     issuer = feedback.hear(draft, moment, event) if reading.feedback else feedback.NO_ISSUER
-    late = memory.read(draft, reading.asked, event)
+    late = memory.read(draft, reading, event)
     if draft.instances:
         _advance(draft, moment, reading, late, issuer)
     if draft.leaving:
         switches.carry_out(draft, moment, event.origin)
-    for place, asked in enumerate(reading.asked):
-        if asked.entries:
-            entries.consider(draft, asked, moment, event.origin, before, late=late[place])
+    for place in reading.entered:
+        asked = reading.asked[place]
+        entries.consider(draft, asked, moment, event.origin, before, late=late[place])
     return late
 
 
 def _advance(
-    draft: Draft, moment: Moment, reading: Reading, late: list[bool], issuer: feedback.Issuer
+    draft: Draft,
+    moment: Moment,
+    reading: Reading,
+    late: tuple[bool, ...],
+    issuer: feedback.Issuer,
 ) -> None:
     """Let the event act on live instances, by priority, journey and key."""
     only, send_id = issuer
     if only >= 0:
         moment.issued(send_id)
-    for place, asked in enumerate(reading.asked):
-        name = asked.journey.name
-        for position, instance in enumerate(draft.instances):
-            if instance.journey == name and (not reading.feedback or position == only):
-                mine = asked.kept.get(instance.version, asked) if asked.kept else asked
-                transitions.advance(draft, mine, position, moment, late=late[place])
+    for place, position in _in_order(draft.instances, reading.places):
+        if reading.feedback and position != only:
+            continue
+        asked = reading.asked[place]
+        if asked.kept:
+            asked = asked.kept.get(draft.instances[position].version, asked)
+        transitions.advance(draft, asked, position, moment, late=late[place])
+
+
+def _in_order(instances: list[Instance], places: dict[str, int]) -> list[tuple[int, int]]:
+    """The instances that the event is read for: the places of the journey and of the instance."""
+    found = []
+    for position, instance in enumerate(instances):
+        place = places.get(instance.journey)
+        if place is not None:
+            found.append((place, position))
+    if len(found) > 1:
+        found.sort()
+    return found

@@ -9,7 +9,8 @@ from typing import Final
 from journey_engine.decide import stages
 from journey_engine.decide.account_state import Asked
 from journey_engine.decide.case import Case
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Moment, View
 from journey_engine.decide.state import MICROSTEPS_MAX, Pending
 from journey_engine.define.plan import JourneyPlan, TransitionPlan, Trigger

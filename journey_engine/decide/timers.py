@@ -20,8 +20,9 @@ from journey_engine.decide import (
     waiting,
     waits,
 )
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
 from journey_engine.decide.due import earliest
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Answer, Moment, View, ask
 from journey_engine.decide.state import ABANDON, MICROSTEPS_MAX, Awaited, Timer
 from journey_engine.decide.trace import Step

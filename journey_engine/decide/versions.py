@@ -10,7 +10,8 @@ set anew count from when the stage was entered, and are due at once where that l
 from typing import Final
 
 from journey_engine.decide import cancels, matching, operations, pipeline, stages, waits
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Moment, View
 from journey_engine.decide.state import DEADLINE, CustomerState, Instance, Timer
 from journey_engine.decide.trace import Step

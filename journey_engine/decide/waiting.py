@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from journey_engine.decide import actions, commands, outcomes
 from journey_engine.decide.case import Case
-from journey_engine.decide.draft import Candidate, Draft, Live
+from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.learn import LONG, length
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Moment, candidate_view
 from journey_engine.decide.state import (
     PENDING_EVENT_BYTES_MAX,

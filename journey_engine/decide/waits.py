@@ -9,7 +9,8 @@ the calendar are reckoned in `appointments`.
 from collections.abc import Mapping
 
 from journey_engine.decide import appointments, standing
-from journey_engine.decide.draft import Draft, Live
+from journey_engine.decide.draft import Draft
+from journey_engine.decide.live import Live
 from journey_engine.decide.scope import Moment, View
 from journey_engine.decide.state import (
     ABANDON,

@@ -19,6 +19,7 @@ from journey_engine.define.operation import Operation
 from journey_engine.define.pattern_plan import PatternPlan
 from journey_engine.define.policy_plan import NO_POLICY, Capacity, Hold, Policy
 from journey_engine.define.profile_plan import FeaturePlan, MembershipRule, ProfileReaders
+from journey_engine.define.reading_plan import Reading
 
 END = "end"
 """The target of a transition that ends the instance (rule S6)."""
@@ -232,25 +233,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """All that one event type is read for: `asked` in the order of rule S1."""
-
-    asked: tuple[Asked, ...]
-    profile: ProfileReaders | None
-    feedback: bool
-    links: bool
-    """It tells who a visitor is (rule M1)."""
-    erases: bool
-    """It erases its customer (rule M4)."""
-    joins: MembershipRule | None
-    """It tells to which account its customer belongs (rule M3)."""
-    shared: bool
-    """The account's journeys read it, too (rule M3)."""
-    compares: bool
-    """Whether an entry asks what became true by the event (rule P1)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """All definitions together.
 
@@ -364,13 +346,12 @@ class Plan:
 
     def _reading(self, name: str) -> Reading:
         asked = tuple(self._asked(journey, name) for journey in self.by_type.get(name, ()))
-        compares = any(clause.becomes is not None for one in asked for clause in one.entries)
         profile, answers = self.profile.get(name), name in self.feedback
         mine = "" if self.of_accounts else name
         links, erases = mine == LINKED, mine == ERASED
         joins = self.memberships.get(name)
         shared = self.accounts is not None and name in self.accounts.fields
-        return Reading(asked, profile, answers, links, erases, joins, shared, compares)
+        return Reading(asked, profile, answers, links, erases, joins, shared)
 
     def _asked(self, journey: JourneyPlan, name: str) -> Asked:
         exits = journey.exits.get(name, ())

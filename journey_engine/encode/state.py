@@ -8,6 +8,7 @@ are; any other change takes a new version and an upcast.
 """
 
 import struct
+from typing import Final
 
 import msgspec
 
@@ -18,24 +19,25 @@ from journey_engine.decide.state import CustomerState, State
 from journey_engine.encode.compact import pack
 from journey_engine.encode.expand import unpack
 
-PLAIN = 1
-COMPACT = 2
+PLAIN: Final = 1
+COMPACT: Final = 2
 """Versions."""
-COMPACT_FROM = 3 * 1024
+COMPACT_FROM: Final = 3 * 1024
 """Bytes of a plain body from which a customer's state is written compact."""
-_HEADER = struct.Struct(">BBq")
-_WAITS = 0b1
+_HEADER: Final = struct.Struct(">BBq")
+_BODY: Final = 10
+"""Where it begins."""
+_WAITS: Final = 0b1
 """Flag: the header's due time counts."""
-_CHANNEL = 0b10
+_CHANNEL: Final = 0b10
 """Flag: a channel's state follows, not a customer's."""
-
-_PARTITION = 0b100
+_PARTITION: Final = 0b100
 """Flag: the partition's own state follows."""
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(CustomerState)
-_partition_decoder = msgspec.msgpack.Decoder(PartitionState)
-_channel_decoder = msgspec.msgpack.Decoder(ChannelState)
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(CustomerState)
+_partition_decoder: Final = msgspec.msgpack.Decoder(PartitionState)
+_channel_decoder: Final = msgspec.msgpack.Decoder(ChannelState)
 
 
 class StateError(Exception):
@@ -61,13 +63,13 @@ def encode_plain(state: State, due: int | None = UNKNOWN) -> bytes:
 
 def compacted(plain: bytes) -> bytes:
     """What `encode_plain` gave, as it is kept: a large state of a customer in version 2."""
-    if len(plain) < COMPACT_FROM + _HEADER.size:
+    if len(plain) < COMPACT_FROM + _BODY:
         return plain
     _, flags, due = _HEADER.unpack_from(plain)
     if flags & (_CHANNEL | _PARTITION):
         return plain
     try:
-        compact = pack(msgspec.msgpack.decode(memoryview(plain)[_HEADER.size :]))
+        compact = pack(msgspec.msgpack.decode(memoryview(plain)[_BODY:]))
     except ValueError:
         return plain
     return _HEADER.pack(COMPACT, flags, due) + compact
@@ -87,28 +89,29 @@ def decode_state(data: bytes) -> CustomerState:
 
 def decode_any_state(data: bytes) -> State:
     """A state of any kind; StateError as above."""
-    version, flags, _ = _header(data)
-    body = memoryview(data)[_HEADER.size :]
+    return read_state(data)[0]
+
+
+def read_state(data: bytes) -> tuple[State, int | None]:
+    """A state of any kind, and when it is due next; StateError as above."""
+    due, flags = header_due(data), data[1]
+    body = data[_BODY:]
     try:
-        if version == COMPACT:
-            return msgspec.convert(unpack(bytes(body)), CustomerState)
+        if data[0] == COMPACT:
+            body = _encoder.encode(unpack(body))
         if flags & _PARTITION:
-            return _partition_decoder.decode(body)
-        return _channel_decoder.decode(body) if flags & _CHANNEL else _decoder.decode(body)
+            return _partition_decoder.decode(body), due
+        decoder = _channel_decoder if flags & _CHANNEL else _decoder
+        return decoder.decode(body), due
     except (msgspec.MsgspecError, ValueError) as error:
         raise StateError(f"the state cannot be read: {error}") from error
 
 
 def header_due(data: bytes) -> int | None:
     """When the customer's next timer is due, read from the header alone; StateError as above."""
-    _, flags, due = _header(data)
-    return due if flags & _WAITS else None
-
-
-def _header(data: bytes) -> tuple[int, int, int]:
-    if len(data) < _HEADER.size:
+    if len(data) < _BODY:
         raise StateError(f"a state of {len(data)} bytes is shorter than its header")
-    version, flags, due = _HEADER.unpack_from(data)
-    if version not in {PLAIN, COMPACT}:
+    version = data[0]
+    if version not in (PLAIN, COMPACT):
         raise StateError(f"the state is of version {version}, this program reads up to {COMPACT}")
-    return version, flags, due
+    return int.from_bytes(data[2:_BODY], "big", signed=True) if data[1] & _WAITS else None

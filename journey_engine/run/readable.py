@@ -65,10 +65,9 @@ def named(value: object) -> Any:  # noqa: ANN401 - plain data
     """A state, or a part of one, with the names of its fields; what is as at first is left out."""
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(value)
-        told = {field.name: (field, getattr(value, field.name)) for field in fields}
-        return {
-            name: named(one) for name, (field, one) in told.items() if not _is_first(field, one)
-        }
+        told = [field for field in fields if not _is_first(field, getattr(value, field.name))]
+        names = [field.name.removeprefix("packed_") for field in told]
+        return {name: named(getattr(value, name)) for name in names}
     if isinstance(value, dict):
         return {str(key): named(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

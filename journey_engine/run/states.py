@@ -18,7 +18,7 @@ from journey_engine.decide.governing_state import NOTHING_SAID, PartitionState
 from journey_engine.decide.message import PARTITION, VISITOR
 from journey_engine.decide.room_state import EMPTY_CHANNEL, ChannelState
 from journey_engine.decide.state import EMPTY, CustomerState, State
-from journey_engine.encode.state import compacted, decode_any_state, encode_plain, header_due
+from journey_engine.encode.state import compacted, encode_plain, header_due, read_state
 from journey_engine.run.store import Store
 from journey_engine.run.timers import TimerIndex, Timers
 
@@ -99,7 +99,10 @@ class States:
     def look(self, key: str) -> Known:
         """The customer's state and when it is due; `EMPTY` for one never seen."""
         data = self._find(key)
-        return Known(decode_any_state(data), header_due(data)) if data else _NOBODY
+        if not data:
+            return _NOBODY
+        state, due = read_state(data)
+        return Known(state, due)
 
     def get(self, key: str) -> CustomerState:
         """The customer's state; `EMPTY` for one never seen."""

@@ -1,4 +1,7 @@
-"""The bench's definitions with more journeys: some do the job, too, the others nobody enters."""
+"""The bench's definitions with more journeys: some do the job, too, the others nobody enters.
+
+As in a company, these still read what happens: all have a goal on `OrderPlaced`.
+"""
 
 import shutil
 from pathlib import Path

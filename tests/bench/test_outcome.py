@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from journey_engine.decide.decide import decide
+from journey_engine.decide.event import Event
+from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decode.decode import Reader, decode
 from journey_engine.decode.log import route
 from journey_engine.define.plan import Plan
 from journey_engine.encode.outgoing import OutKind
@@ -13,7 +17,7 @@ from journey_engine.run.outbox import encode_output
 from journey_engine.run.replay import Replay
 from journey_engine.schemas import Schemas
 from tests.bench.grown import grown
-from tests.bench.job import CHANNEL, TOPIC, Shop, written
+from tests.bench.job import CHANNEL, TOPIC, Log, Shop, written
 from tests.bench.outcome import DifferentError, Outcome, compare, entered, expected
 
 HERE = Path(__file__).parent
@@ -53,6 +57,25 @@ def test_more_journeys_do_the_job_each(tmp_path: Path) -> None:
 
     assert len(definitions.plan.journeys) == 8
     compare("the second journey", wanted, found)
+
+
+def test_journeys_that_nobody_enters_leave_nothing_with_a_customer(tmp_path: Path) -> None:
+    few, many = (states(grown(tmp_path / str(n), journeys=n, listening=2)) for n in (3, 30))
+    assert few == many
+
+
+def states(folder: Path) -> dict[str, CustomerState]:
+    """Everybody's last state under these definitions."""
+    definitions = load(folder, HERE.parents[1] / "schemas", "bench")
+    reader = Reader(definitions.schemas, definitions.plan.fields)
+    found: dict[str, CustomerState] = {}
+    for record in Log(Shop(customers=50, events=500), definitions.schemas).records():
+        event = decode(record, reader)
+        assert isinstance(event, Event)
+        state = found.get(str(event.customer_id), EMPTY)
+        decision = decide(definitions.plan, state, event, event.occurred_at)
+        found[str(event.customer_id)] = decision.state
+    return found
 
 
 @pytest.mark.parametrize("lost", ["command", "stage"])

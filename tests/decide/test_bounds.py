@@ -3,12 +3,12 @@
 import msgspec
 
 from journey_engine.decide.decide import decide
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.size import RESERVE
 from journey_engine.decide.state import (
     EMPTY,
     STATE_BYTES_MAX,
     CustomerState,
-    FeatureState,
     JourneyMemory,
     MacroStage,
     PatternState,
@@ -101,7 +101,7 @@ def test_law6_what_cannot_shrink_stays_but_nobody_enters() -> None:
 
 def test_law6_what_can_shrink_keeps_nobody_out() -> None:
     many = 30
-    views = FeatureState(T0, [(T0, LONG)] * (STATE_BYTES_MAX // 1000 - 4))
+    views = FeatureState.of(T0, [(T0, LONG)] * (STATE_BYTES_MAX // 1000 - 4))
     state = CustomerState(
         features={"f0": views, **{f"x{n}": FeatureState(T0) for n in range(many)}}
     )
@@ -153,7 +153,7 @@ def test_law6_a_usual_state_is_not_measured() -> None:
 def test_law6_of_features_the_largest_is_halved_until_it_fits() -> None:
     small = {f"t{number}": Written("x", T0, "e") for number in range(30)}
     held = {
-        name: FeatureState(T0, [(T0 + at, f"{name}{at:02}{LONG[:997]}") for at in range(many)])
+        name: FeatureState.of(T0, [(T0 + at, f"{name}{at:02}{LONG[:997]}") for at in range(many)])
         for name, many in (("a", 25), ("b", 41), ("c", 9))
     }
     state = CustomerState(traits=small, features=held)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide import features
+from journey_engine.decide.feature_state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
 from journey_engine.decide.features import INT64_MAX, LATE_MS
-from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX, FeatureState
 from journey_engine.define.expression import Value, Warming
 from journey_engine.define.profile_plan import FeatureOp, FeaturePlan
 from tests.decide.plans import (

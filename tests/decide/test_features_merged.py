@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decide import features
-from journey_engine.decide.state import FEATURE_BUCKETS, FEATURE_EXACT_MAX
+from journey_engine.decide.feature_state import FEATURE_BUCKETS, FEATURE_EXACT_MAX
 from journey_engine.define.profile_plan import FeatureOp
 from tests.decide.plans import DAY, HOUR, feature
 from tests.decide.test_features import OPS, fold

@@ -198,6 +198,39 @@ def test_t7_a_late_event_ends_but_neither_moves_nor_resets() -> None:
     assert ends(customer.give("Order", HOUR)) == [("GOAL", "ordered")]
 
 
+def test_t7_what_was_read_before_the_entry_counts_after_it() -> None:
+    customer = Customer(silence())
+    customer.give("View", 2 * HOUR)
+    customer.give("Cart", 2 * HOUR - MINUTE)
+    assert customer.state.latest == {}
+    assert customer.give("Click", HOUR - 1).outcome is InputOutcome.LATE
+    assert ends(customer.give("Click", HOUR)) == [("COMPLETED", None)]
+
+
+def test_t7_an_earlier_event_takes_nothing_back() -> None:
+    customer = Customer(silence())
+    customer.give("View", 3 * HOUR)
+    customer.give("View", 2 * HOUR, "earlier")
+    assert entries(customer.give("Cart", 2 * HOUR - 1)) == ["LATE"]
+
+
+def test_t7_a_type_that_no_journey_reads_any_more_is_forgotten() -> None:
+    customer = Customer(silence())
+    customer.give("View", 0)
+    later = plan(journey("carts", stage("in"), goals=[clause("Cart", "Click")]))
+    for number, kind in enumerate(("Cart", "Click")):
+        customer.state = decide(later, customer.state, event(kind, number), T0).state
+    assert customer.state.latest == {"Cart": T0, "Click": T0 + 1}
+
+
+def test_t7_what_one_journey_reads_makes_nothing_late_for_another() -> None:
+    carts = journey("carts", stage("in"), entry=[clause("Cart")])
+    views = journey("views", stage("in"), entry=[clause("Never")], goals=[clause("View")])
+    customer = Customer(plan(carts, views))
+    customer.give("View", 2 * HOUR)
+    assert entries(customer.give("Cart", 0)) == ["ENTERED"]
+
+
 def test_t7_lateness_is_that_of_each_journey() -> None:
     patient = journey("patient", stage("in"), entry=[clause("Cart")], lateness=DAY)
     strict = journey("strict", stage("in"), entry=[clause("Cart")], updates=[clause("View")])

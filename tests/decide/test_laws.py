@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.due import next_due
@@ -12,7 +13,7 @@ from journey_engine.decide.event import Event, TimersDue
 from journey_engine.decide.explain import sentences
 from journey_engine.decide.state import EMPTY, CustomerState
 from journey_engine.define.action_plan import CancelOn
-from journey_engine.define.plan import ChannelPlan, Reentry, ReentryMode
+from journey_engine.define.plan import ChannelPlan, JourneyPlan, Plan, Reentry, ReentryMode
 from journey_engine.define.profile_plan import (
     ConsentRule,
     FeatureOp,
@@ -238,20 +239,41 @@ def test_law7_every_candidate_ends_in_exactly_one_final_outcome(
     assert {one.cancels for one in commands if one.action == "CANCEL"} <= sent
 
 
-@given(RUNS)
-def test_law5_a_journey_that_no_input_touches_changes_nothing(
-    items: list[Taken],
-) -> None:
-    more = plan(
+def with_more(*more: JourneyPlan) -> Plan:
+    """The plan with further journeys."""
+    return plan(
         *PLAN.journeys,
-        journey("untouched", stage("in"), entry=[clause("Never")]),
+        *more,
         profile=PLAN.profile,
         channels=PLAN.channels.values(),
         traits=PLAN.trait_valid,
         feedback=PLAN.feedback,
     )
+
+
+def last_state(by: Plan, items: list[Taken]) -> CustomerState:
     state, clock = EMPTY, 0
     for item in items:
         clock = max(clock, clock_of(item))
-        state = decide(more, state, item, clock).state
-    assert msgspec.msgpack.encode(state) == msgspec.msgpack.encode(run(items)[0])
+        state = decide(by, state, item, clock).state
+    return state
+
+
+@given(RUNS)
+def test_law5_a_journey_that_no_input_touches_changes_nothing(
+    items: list[Taken],
+) -> None:
+    more = with_more(journey("untouched", stage("in"), entry=[clause("Never")]))
+    assert msgspec.msgpack.encode(last_state(more, items)) == msgspec.msgpack.encode(run(items)[0])
+
+
+@given(RUNS)
+@examples(60)
+def test_law5_journeys_that_nobody_enters_are_not_remembered(items: list[Taken]) -> None:
+    """Whatever they read: what is kept is of event types, not of each journey."""
+    entry, goals = [clause("Never")], [clause("A", "C")]
+    idle = [journey(f"idle-{n}", stage("in"), entry=entry, goals=goals) for n in range(5)]
+    many = with_more(*idle)
+    state, without = last_state(many, items), run(items)[0]
+    assert state.latest.keys() <= {"A", "C", *without.latest}
+    assert replace(state, latest={}) == replace(without, latest={})

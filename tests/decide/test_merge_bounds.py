@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.event import Origin
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.identity_state import Ended, Identity
 from journey_engine.decide.message import IdentityHanded
 from journey_engine.decide.state import (
@@ -30,7 +31,6 @@ from journey_engine.decide.state import (
     Contact,
     CustomerState,
     Exposure,
-    FeatureState,
     Instance,
     JourneyMemory,
     KeyMemory,
@@ -40,6 +40,7 @@ from journey_engine.decide.state import (
     Pending,
     Sent,
     Timer,
+    pack_sent,
 )
 from journey_engine.define.profile_plan import FeatureOp
 from journey_engine.encode.state import encode_state
@@ -66,11 +67,11 @@ def _features(draw: Random) -> CustomerState:
     for plan in FEATURES.values():
         if plan.within is not None and plan.op not in (FeatureOp.COUNT, FeatureOp.MAX):
             times = sorted(_at(draw) for _ in range(draw.randrange(ENTRIES_MAX)))
-            features[plan.id] = FeatureState(T0, [(at, draw.randrange(40)) for at in times])
+            features[plan.id] = FeatureState.of(T0, [(at, draw.randrange(40)) for at in times])
     times = sorted(_at(draw) for _ in range(draw.randrange(ENTRIES_MAX)))
-    features[FEATURES["recent"].id] = FeatureState(T0, [(at, draw.randrange(9)) for at in times])
+    features[FEATURES["recent"].id] = FeatureState.of(T0, [(at, draw.randrange(9)) for at in times])
     times = sorted(NOW - draw.randrange(HOUR) for _ in range(draw.randrange(ENTRIES_MAX)))
-    features[FEATURES["views"].id] = FeatureState(T0, [(at, None) for at in times])
+    features[FEATURES["views"].id] = FeatureState.of(T0, [(at, None) for at in times])
     return CustomerState(features=features)
 
 
@@ -136,7 +137,9 @@ def _sent(draw: Random) -> Sent:
 def _commands(draw: Random) -> CustomerState:
     sent = sorted((_sent(draw) for _ in range(SENT_MAX)), key=lambda one: one.at)
     timers = [Timer(NOW + draw.randrange(99) * MINUTE, DEADLINE) for _ in range(20)]
-    return CustomerState(instances=[replace(_cart(draw, "k", 1), sent=sent, timers=timers)])
+    return CustomerState(
+        instances=[replace(_cart(draw, "k", 1), packed_sent=pack_sent(sent), timers=timers)]
+    )
 
 
 def _waiting(draw: Random) -> CustomerState:

@@ -1,6 +1,7 @@
 """Rule M2: what was known of two identities made one, part by part."""
 
 from journey_engine.decide.event import Origin
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.merge_profile import joined
 from journey_engine.decide.state import (
     ENGAGEMENT_BUCKETS,
@@ -12,14 +13,13 @@ from journey_engine.decide.state import (
     PATTERN_WAITS_MAX,
     Awaited,
     CustomerState,
-    FeatureState,
     JourneyMemory,
     KeyMemory,
     MacroStage,
     PatternState,
     Written,
 )
-from tests.decide.plans import plan
+from tests.decide.plans import clause, journey, plan, stage
 
 PLAN = plan()
 
@@ -98,6 +98,15 @@ def test_entries_and_ends_of_both_count_for_re_entry() -> None:
     assert memories(ours, None).keys == ours.keys
 
 
+def test_t7_what_either_was_read_up_to_counts() -> None:
+    cart = journey("cart", stage("in"), entry=[clause("Cart")], updates=[clause("View")])
+    ours = CustomerState(journeys={"cart": JourneyMemory(5, 1)}, latest={"Cart": 1, "Search": 9})
+    theirs = CustomerState(latest={"Cart": 3, "View": 7, "Search": 8})
+    for found in joined(plan(cart), ours, theirs), joined(plan(cart), theirs, ours):
+        assert found.journeys["cart"].latest == 7
+        assert found.latest == {"Cart": 3, "Search": 9, "View": 7}
+
+
 def test_both_remember_who_entered_for_life() -> None:
     found = memories(JourneyMemory(1, 1, once=b"b" * 8), JourneyMemory(1, 1, once=b"a" * 8))
     assert found.once == b"a" * 8 + b"b" * 8
@@ -139,7 +148,7 @@ def _awaited(at: int) -> Awaited:
 
 
 def test_a_feature_that_left_the_plan_stays_as_one_of_them_had_it() -> None:
-    one, other = FeatureState(1, [(5, 1)]), FeatureState(2, [(4, 1)])
+    one, other = FeatureState.of(1, [(5, 1)]), FeatureState.of(2, [(4, 1)])
     for ours, theirs in ((one, other), (other, one)):
         states = (CustomerState(features={"gone": each}) for each in (ours, theirs))
         assert joined(PLAN, *states).features == {"gone": one}

@@ -5,7 +5,8 @@ import json
 import msgspec
 
 from journey_engine.decide.event import Origin
-from journey_engine.decide.state import CustomerState, FeatureState, Instance, Written
+from journey_engine.decide.feature_state import FeatureState
+from journey_engine.decide.state import CustomerState, Instance, Written
 from journey_engine.decode.record import Record
 from journey_engine.define.personal import Personal
 from journey_engine.encode.state import encode_state
@@ -39,7 +40,10 @@ def test_bytes_that_nobody_can_read_show_their_length_and_digest() -> None:
 def test_a_state_shows_what_is_personal_as_the_logs_do() -> None:
     state = CustomerState(
         traits={"name": Written("Ana", 1, "e1"), "tier": Written("gold", 1, "e1")},
-        features={"f1": FeatureState(0, [(5, "shoes"), (6, 7)]), "f2": FeatureState(0, [(5, "x")])},
+        features={
+            "f1": FeatureState.of(0, [(5, "shoes"), (6, 7)]),
+            "f2": FeatureState.of(0, [(5, "x")]),
+        },
         instances=[
             Instance(
                 "heard",
