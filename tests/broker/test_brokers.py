@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 
-from journey_engine.run.brokers import EmbeddedBroker
+from journey_engine.run.brokers import EmbeddedBroker, KafkaBroker
 from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.settings import load
@@ -63,6 +65,32 @@ async def test_a_group_reads_what_was_produced(
         (1, n, str(n).encode()) for n in range(10)
     ]
     assert (got[3].timestamp, got[3].headers) == (1_003, (("h", b"x"),))
+
+
+@pytest.mark.kafka
+async def test_the_last_batch_is_not_written_where_one_before_it_was_refused(
+    kafka_broker: KafkaBroker,
+) -> None:
+    place = TopicPartition(f"small-{time.time_ns()}", 0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker.address)
+    await admin.start()
+    small = {"max.message.bytes": "8000"}
+    await admin.create_topics([NewTopic(place.topic, 1, 1, topic_configs=small)])
+    await admin.close()
+    settings = load(
+        brokers=kafka_broker.address, producer_batch_bytes=16 * 1024, idempotent_producer=False
+    )
+    output = Output(settings)
+    await output.start()
+    messages = [Message(b"k", b"x" * size, (), None) for size in (12_000, 15_900, 4_000)]
+    with pytest.raises(KafkaError, match="MessageSizeTooLarge"):
+        await output.write(*place, messages)
+    await output.stop()
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_broker.address)
+    await consumer.start()
+    ends = await consumer.end_offsets([place])
+    await consumer.stop()
+    assert ends == {place: 0}
 
 
 @pytest.mark.embedded
