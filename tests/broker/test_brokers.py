@@ -84,7 +84,7 @@ async def test_the_last_batch_is_not_written_where_one_before_it_was_refused(
     await output.start()
     messages = [Message(b"k", b"x" * size, (), None) for size in (12_000, 15_900, 4_000)]
     with pytest.raises(KafkaError, match="MessageSizeTooLarge"):
-        await output.write(*place, messages)
+        await output.write(place.topic, place.partition, messages)
     await output.stop()
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka_broker.address)
     await consumer.start()
