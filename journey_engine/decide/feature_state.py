@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from journey_engine.decide.packed import NOTHING
+from journey_engine.decide.packed import NOTHING, pack
 
 if TYPE_CHECKING:
     from journey_engine.define.expression import Value
@@ -32,7 +32,7 @@ class FeatureState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     @staticmethod
     def of(since: int, entries: list[tuple[int, Value]]) -> "FeatureState":
         """With these entries."""
-        return FeatureState(since, msgspec.Raw(msgspec.msgpack.encode(entries)))
+        return FeatureState(since, pack(entries))
 
     @property
     def entries(self) -> list[tuple[int, Value]]:

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import astuple
 
+from journey_engine.decide.packed import pack
 from journey_engine.decide.state import (
     Exposure,
     Instance,
     PatternState,
     Sent,
     Timer,
-    pack_sent,
     unpack_sent,
 )
 
@@ -136,7 +136,7 @@ class Live:
             self.visits,
             self.runs,
             self.timers,
-            pack_sent(self.sent) if self.packed_sent is None else self.packed_sent,
+            pack(self.sent) if self.packed_sent is None else self.packed_sent,
             self.exposed,
             self.milestones,
             self.idle,

@@ -25,6 +25,7 @@ from journey_engine.decide import (
     standing,
 )
 from journey_engine.decide.identity_state import ENDED_FOR_MS, NOBODY, Ended
+from journey_engine.decide.packed import pack
 from journey_engine.decide.state import (
     DEADLINE,
     INSTANCE_TIMERS_MAX,
@@ -36,7 +37,6 @@ from journey_engine.decide.state import (
     Pending,
     Sent,
     Timer,
-    pack_sent,
 )
 from journey_engine.define.plan import Plan, ReentryMode
 
@@ -208,9 +208,10 @@ def _heir(out: Merged, winner: Instance, found: list[Instance], now: int) -> Ins
     exposed: list[Exposure] = []
     for one in found:
         exposed = assignment.merge(exposed, one.exposed)
+    remembered = sorted(_remembered(kept, now), key=_sent_at)
     return replace(
         winner,
-        packed_sent=pack_sent(sorted(_remembered(kept, now), key=_sent_at)),
+        packed_sent=pack(remembered),
         timers=_timers(winner, found),
         exposed=exposed,
         milestones=sorted({name for one in found for name in one.milestones}),

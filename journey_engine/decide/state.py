@@ -141,13 +141,8 @@ class Sent(msgspec.Struct, frozen=True, gc=False, array_like=True):
 _sent_decoder: Final = msgspec.msgpack.Decoder(list[Sent])
 
 
-def pack_sent(sent: list[Sent]) -> msgspec.Raw:
-    """Commands as `Instance.packed_sent` holds them."""
-    return msgspec.Raw(msgspec.msgpack.encode(sent)) if sent else NOTHING
-
-
 def unpack_sent(packed: msgspec.Raw) -> list[Sent]:
-    """What `pack_sent` was given."""
+    """The commands of `Instance.packed_sent`."""
     return _sent_decoder.decode(packed)
 
 

@@ -22,6 +22,7 @@ from journey_engine.encode.expand import unpack
 PLAIN: Final = 1
 COMPACT: Final = 2
 """Versions."""
+_VERSION_2: Final = bytes([COMPACT])
 COMPACT_FROM: Final = 3 * 1024
 """Bytes of a plain body from which a customer's state is written compact."""
 _HEADER: Final = struct.Struct(">BBq")
@@ -65,14 +66,13 @@ def compacted(plain: bytes) -> bytes:
     """What `encode_plain` gave, as it is kept: a large state of a customer in version 2."""
     if len(plain) < COMPACT_FROM + _BODY:
         return plain
-    _, flags, due = _HEADER.unpack_from(plain)
-    if flags & (_CHANNEL | _PARTITION):
+    if plain[1] & (_CHANNEL | _PARTITION):
         return plain
     try:
         compact = pack(msgspec.msgpack.decode(memoryview(plain)[_BODY:]))
     except ValueError:
         return plain
-    return _HEADER.pack(COMPACT, flags, due) + compact
+    return _VERSION_2 + plain[1:_BODY] + compact
 
 
 def decode_state(data: bytes) -> CustomerState:

@@ -251,9 +251,14 @@ class Partition:
         """Whether work waits for its commit."""
         return self._running and self._taken > 0
 
+    @property
+    def _may_commit(self) -> bool:
+        """Whether no commit is under way, and no run is to be taken to its end first."""
+        return self._running and not self._committing.locked() and not self.task.retaking
+
     def due(self, now_s: float, partitions: int) -> bool:
         """Whether a commit should begin, where so many run; `now_s` is monotonic."""
-        if not self._running or self._committing.locked() or self.task.retaking:
+        if not self._may_commit:
             return False
         if self._flush_now or self._taken >= self._commit_records:
             return True
@@ -262,7 +267,7 @@ class Partition:
 
     def joins(self, now_s: float, partitions: int) -> bool:
         """Whether its commit begins beside another's that is due: it is half as far."""
-        if self._committing.locked() or self.task.retaking or not self.waits:
+        if not self._may_commit or not self._taken:
             return False
         if self._taken * 2 >= self._commit_records:
             return True

@@ -14,6 +14,7 @@ from journey_engine.decide.event import Origin
 from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.identity_state import Ended, Identity
 from journey_engine.decide.message import IdentityHanded
+from journey_engine.decide.packed import pack
 from journey_engine.decide.state import (
     CONTACTS_MAX,
     DEADLINE,
@@ -40,7 +41,6 @@ from journey_engine.decide.state import (
     Pending,
     Sent,
     Timer,
-    pack_sent,
 )
 from journey_engine.define.profile_plan import FeatureOp
 from journey_engine.encode.state import encode_state
@@ -138,7 +138,7 @@ def _commands(draw: Random) -> CustomerState:
     sent = sorted((_sent(draw) for _ in range(SENT_MAX)), key=lambda one: one.at)
     timers = [Timer(NOW + draw.randrange(99) * MINUTE, DEADLINE) for _ in range(20)]
     return CustomerState(
-        instances=[replace(_cart(draw, "k", 1), packed_sent=pack_sent(sent), timers=timers)]
+        instances=[replace(_cart(draw, "k", 1), packed_sent=pack(sent), timers=timers)]
     )
 
 

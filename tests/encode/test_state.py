@@ -2,7 +2,6 @@
 
 import contextlib
 import struct
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from journey_engine.decide.due import next_due
 from journey_engine.decide.event import Origin
 from journey_engine.decide.feature_state import FeatureState
+from journey_engine.decide.packed import pack
 from journey_engine.decide.state import (
     Awaited,
     CustomerState,
@@ -25,7 +25,6 @@ from journey_engine.decide.state import (
     Sent,
     Timer,
     Written,
-    pack_sent,
 )
 from journey_engine.encode.state import (
     COMPACT_FROM,
@@ -64,7 +63,7 @@ FULL = CustomerState(
             visits={"waiting": 1},
             runs={"reminder": 2},
             timers=[Timer(500, 0), Timer(400, -1)],
-            packed_sent=pack_sent([SENT]),
+            packed_sent=pack([SENT]),
         )
     ],
     journeys={"cart-rescue": JourneyMemory(11, 1, {"k1": KeyMemory([10], 20)})},
@@ -100,7 +99,7 @@ COMPACT_GOLDEN = (
 def packed_anew(state: CustomerState) -> CustomerState:
     """The same with all that stays packed read and packed again, fields added since included."""
     replace = msgspec.structs.replace
-    instances = [replace(one, packed_sent=pack_sent(one.sent)) for one in state.instances]
+    instances = [replace(one, packed_sent=pack(one.sent)) for one in state.instances]
     return replace(state, instances=instances)
 
 
@@ -194,10 +193,6 @@ PATTERNS = st.dictionaries(
 )
 
 
-def packed(values: Sequence[object]) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.msgpack.encode(values))
-
-
 STATES = st.builds(
     CustomerState,
     life=st.integers(0, 9),
@@ -210,7 +205,7 @@ STATES = st.builds(
         st.builds(
             FeatureState,
             TIME,
-            st.lists(st.tuples(TIME, VALUE), max_size=2).map(packed),
+            st.lists(st.tuples(TIME, VALUE), max_size=2).map(pack),
             st.lists(st.tuples(TIME, TIME, st.floats(allow_nan=False), VALUE, VALUE), max_size=2),
         ),
         max_size=2,
@@ -220,7 +215,7 @@ STATES = st.builds(
             Instance,
             *[TEXT, TIME, st.none() | TEXT, TIME, TIME, TEXT, TIME, TIME, st.just(ORIGIN)],
             context=st.dictionaries(TEXT, VALUE, max_size=2),
-            packed_sent=st.lists(st.just(SENT), max_size=20).map(pack_sent),
+            packed_sent=st.lists(st.just(SENT), max_size=20).map(pack),
             timers=st.lists(st.builds(Timer, TIME, st.integers(-1, 5)), max_size=3),
             patterns=PATTERNS,
         ),
