@@ -1,5 +1,6 @@
 """`journey-engine worker`."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -48,8 +49,10 @@ def worker(
     if print_config:
         print_json(settings.redacted())
         return 0
-    # Until the worker has handlers of its own there is nothing to leave.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Until the worker has handlers of its own there is nothing to leave. It ends at once: what is
+    # raised out of a signal handler may leave asyncio a task that never ends, and a loop that
+    # waits for it.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     from journey_engine.run.lifecycle import run
 
     definitions = _definitions(settings)
