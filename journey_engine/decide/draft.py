@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import astuple, replace
 
 from journey_engine.decide.account_state import Account, Asked, Membership
+from journey_engine.decide.feature_state import FeatureState
+from journey_engine.decide.identity_state import Identity
 from journey_engine.decide.keys import state_key
 from journey_engine.decide.live import Live
 from journey_engine.decide.message import Input, Message
@@ -31,8 +33,6 @@ from journey_engine.errors import InputOutcome
 
 if TYPE_CHECKING:
     from journey_engine.decide.event import Origin
-    from journey_engine.decide.feature_state import FeatureState
-    from journey_engine.decide.identity_state import Identity
 
 _fields: Final = astuple
 """All at once: to ask a struct for each of them takes much longer."""
@@ -122,10 +122,30 @@ class Draft:
         "plan",
         "reach",
         "seen",
+        "started",
         "state",
         "touched",
         "traits",
     )
+    seen: bytes
+    traits: dict[str, Written]
+    consent: dict[str, Written]
+    reach: dict[str, Written]
+    features: dict[str, FeatureState]
+    macro: MacroStage | None
+    macro_history: list[MacroStage]
+    instances: list[Instance]
+    journeys: dict[str, JourneyMemory]
+    pending: list[Pending]
+    open: list[OpenSend]
+    engagement: dict[str, list[tuple[int, int, int, int, int]]]
+    assigned: list[Exposure]
+    contact: Contact
+    identity: Identity | None
+    membership: Membership | None
+    account: Account | None
+    latest: dict[str, int]
+    started: bytes
 
     def __init__(self, plan: Plan, state: CustomerState, item: Input, now: int) -> None:
         self.plan = plan
@@ -141,24 +161,6 @@ class Draft:
         self.origin: Origin | None = item.origin
         """Where the event lay that is decided, or that led to the message; None for timers."""
         self.out = Decision(state, InputOutcome.APPLIED)
-        self.seen: bytes
-        self.traits: dict[str, Written]
-        self.consent: dict[str, Written]
-        self.reach: dict[str, Written]
-        self.features: dict[str, FeatureState]
-        self.macro: MacroStage | None
-        self.macro_history: list[MacroStage]
-        self.instances: list[Instance]
-        self.journeys: dict[str, JourneyMemory]
-        self.pending: list[Pending]
-        self.open: list[OpenSend]
-        self.engagement: dict[str, list[tuple[int, int, int, int, int]]]
-        self.assigned: list[Exposure]
-        self.contact: Contact
-        self.identity: Identity | None
-        self.membership: Membership | None
-        self.account: Account | None
-        self.latest: dict[str, int]
         (
             self.life,
             self.seen,
@@ -179,6 +181,7 @@ class Draft:
             self.membership,
             self.account,
             self.latest,
+            self.started,
         ) = _fields(state)
         self.touched: dict[int, Live] = {}
         self.entered: list[Live] = []
@@ -285,6 +288,7 @@ class Draft:
             self.membership,
             self.account,
             self.latest,
+            self.started,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import astuple, replace
 
-from journey_engine.decide import cancels, channels, features, history, packed, profile
+from journey_engine.decide import cancels, channels, features, history, packed, profile, started
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.feature_state import FeatureState
@@ -28,13 +28,15 @@ CUSTOMER: Final = "customer"
 
 def learn(draft: Draft, moment: Moment, event: Event, readers: ProfileReaders | None) -> None:
     """Write the profile and the features, and refresh the moment."""
-    # Old history of another type says nothing of what was not counted then.
-    _start_features(draft, draft.now if event.backfill else event.occurred_at)
+    if not draft.started.startswith(draft.plan.windowed_mark):
+        # Old history of another type says nothing of what was not counted then.
+        at = draft.now if event.backfill else event.occurred_at
+        draft.started = started.begun(draft.plan, draft.started, draft.features, at)
     if draft.plan.prefers and event.type in channels.COUNTED:
         channels.count(draft, event)
     if readers is not None:
         _read(draft, moment, event, readers)
-    if readers is not None or draft.features is not moment.features:
+    if readers is not None or draft.started is not moment.started:
         moment.refresh(draft)
 
 
@@ -121,15 +123,18 @@ def _count_all(draft: Draft, moment: Moment, event: Event, counted: Sequence[Fea
         if where is None or ask(draft, CUSTOMER, where, View(moment)) is Answer.TRUE:
             _count(draft, event, plan, kept)
     if event.backfill:
-        _reach_back(counted, kept, event.occurred_at)
+        _reach_back(draft, counted, kept, event.occurred_at)
     draft.features = kept
 
 
-def _reach_back(counted: Sequence[FeaturePlan], kept: dict[str, FeatureState], at: int) -> None:
+def _reach_back(
+    draft: Draft, counted: Sequence[FeaturePlan], kept: dict[str, FeatureState], at: int
+) -> None:
     """History of its type was read from then on, whether or not there was anything to count."""
     for plan in counted:
-        state = kept.get(plan.id)
+        state = started.of(plan.id, draft.started, kept)
         if state is not None and at < state.since:
+            draft.started = started.without(draft.started, plan.id)
             kept[plan.id] = replace(state, since=at)
 
 
@@ -141,7 +146,8 @@ def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, Featur
             return
     at, state = event.occurred_at, kept.get(plan.id)
     if state is None:
-        state = FeatureState(at)
+        state = started.of(plan.id, draft.started, kept) or FeatureState(at)
+        draft.started = started.without(draft.started, plan.id)
     kept[plan.id] = state = features.add(plan, state, at, item)
     _, entries, buckets = _fields(state)
     if packed.length(entries) >= LONG or len(buckets) >= LONG:
@@ -169,10 +175,3 @@ def length(value: Value) -> int:
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     return sum(map(length, value)) + len(value) if isinstance(value, list) else 8
-
-
-def _start_features(draft: Draft, at: int) -> None:
-    """A windowed feature starts with the first input read since it was deployed (rule K3)."""
-    for name in draft.plan.windowed:
-        if name not in draft.features:
-            draft.features = {**draft.features, name: FeatureState(at)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from journey_engine.decide import assignment, features, history, memory
+from journey_engine.decide import assignment, features, history, memory, started
 from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.seen import ENTRY
 from journey_engine.decide.state import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 def joined(plan: Plan, ours: CustomerState, theirs: CustomerState) -> CustomerState:
     """The customer's state with what is known of the visitor, but for who is in which journey."""
+    counted = _features(plan, ours, theirs)
     stages_known = {*ours.macro_history, *theirs.macro_history}
     stages = [one for one in (ours.macro, theirs.macro) if one is not None]
     return replace(
@@ -44,7 +45,8 @@ def joined(plan: Plan, ours: CustomerState, theirs: CustomerState) -> CustomerSt
         traits=_latest(ours.traits, theirs.traits),
         consent=_latest(ours.consent, theirs.consent),
         reach=_latest(ours.reach, theirs.reach),
-        features=_features(plan, ours.features, theirs.features),
+        features=counted,
+        started=started.joined(plan, ours.started, theirs.started, counted),
         macro=max(stages, key=_age) if stages else None,
         macro_history=sorted(stages_known, key=_age)[-MACRO_HISTORY_MAX:],
         journeys={
@@ -91,16 +93,15 @@ def _written(one: Written) -> tuple[int, str, str]:
     return (one.at, one.event_id, repr(one.value))
 
 
-def _features(
-    plan: Plan, ours: dict[str, FeatureState], theirs: dict[str, FeatureState]
-) -> dict[str, FeatureState]:
+def _features(plan: Plan, ours: CustomerState, theirs: CustomerState) -> dict[str, FeatureState]:
     """A feature that is no longer in the plan stays as it was, the longest known."""
     plans: dict[str, FeaturePlan] = {
         one.id: one for readers in plan.profile.values() for one in readers.features
     }
     both: dict[str, FeatureState] = {}
-    for name in sorted({*ours, *theirs}):
-        states = [one for one in (ours.get(name), theirs.get(name)) if one is not None]
+    for name in sorted({*ours.features, *theirs.features}):
+        known = [started.of(name, each.started, each.features) for each in (ours, theirs)]
+        states = [one for one in known if one is not None]
         feature = plans.get(name)
         if feature is not None:
             both[name] = features.joined(feature, states)

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
-from journey_engine.decide import features, profile
+from journey_engine.decide import features, profile, started
 from journey_engine.decide.account_state import NO_ACCOUNT
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Origin
+from journey_engine.decide.feature_state import FeatureState
 from journey_engine.decide.state import VALUE_BYTES_MAX, Instance, Pending
 from journey_engine.decide.trace import Step
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value, Warming
@@ -47,6 +48,7 @@ class Moment:
         "plan",
         "reach",
         "send",
+        "started",
         "traits",
     )
 
@@ -63,6 +65,7 @@ class Moment:
         self.consent = draft.consent
         self.reach = draft.reach
         self.features = draft.features
+        self.started = draft.started
         self.instances = draft.instances
         self.changed = NO_TRAITS
         self.customer: dict[str, Value] | None = None
@@ -80,7 +83,12 @@ class Moment:
         self.consent = draft.consent
         self.reach = draft.reach
         self.features = draft.features
+        self.started = draft.started
         self.customer = None
+
+    def feature(self, name: str) -> FeatureState | None:
+        """What is known of the feature of this id."""
+        return started.of(name, self.started, self.features)
 
     def issued(self, send_id: str) -> None:
         """The event answers this send (rule I2)."""
@@ -223,9 +231,9 @@ class FeatureValues(Mapping[str, Value]):
         moment = self._moment
         plan = self._declared.get(name)
         if plan is not None:
-            return features.value(plan, moment.features.get(plan.id), moment.at)
+            return features.value(plan, moment.feature(plan.id), moment.at)
         plan = self._declared[name.removesuffix(_COMPLETE)]
-        return features.complete(plan, moment.features.get(plan.id), moment.at)
+        return features.complete(plan, moment.feature(plan.id), moment.at)
 
     def __iter__(self) -> Iterator[str]:
         for name in self._declared:

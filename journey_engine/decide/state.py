@@ -362,6 +362,8 @@ class CustomerState(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """By event type the latest `occurred_at` that was read by journeys which have no memory yet
     (rule T7): most of them the customer never enters, however many there are.
     """
+    started: bytes = b""
+    """When windowed features started of which nothing is kept yet, packed by `decide.started`."""
 
 
 EMPTY: Final = CustomerState()

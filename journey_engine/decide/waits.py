@@ -78,13 +78,19 @@ def context_changed(
                     break
 
 
+def _learnt(draft: Draft) -> bool:
+    """Whether a feature was changed, or has started."""
+    state = draft.state
+    return draft.features is not state.features or draft.started is not state.started
+
+
 def customer_changed(draft: Draft, moment: Moment) -> None:
     """Reckon anew the waits that depend on what the event changed of the customer (rule W4)."""
     plan = draft.plan
     if not plan.dated_by_traits and not plan.dated_by_features:
         return
     traits = plan.dated_by_traits & moment.changed
-    features = plan.dated_by_features and draft.features is not draft.state.features
+    features = plan.dated_by_features and _learnt(draft)
     if not traits and not features:
         return
     for position, instance in enumerate(draft.instances):

@@ -5,7 +5,8 @@ looked up at run time. Times are milliseconds.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -290,6 +291,8 @@ class Plan:
     """For each type of `fields`: the above, put together once for every event to come."""
     windowed: tuple[str, ...] = field(init=False, repr=False)
     """The features (ids) that start with the first input read, whatever its type (rule K3)."""
+    windowed_mark: bytes = field(init=False, repr=False)
+    """8 bytes that tell these features from those of another plan; none where there are none."""
     dated_by_traits: frozenset[str] = field(init=False, repr=False)
     """The traits on which the time of a wait on the calendar depends (rule W4)."""
     by_account: frozenset[str] = field(init=False, repr=False)
@@ -304,6 +307,7 @@ class Plan:
         windowed = {x.id for x in counted if x.within is not None or x.warm_up is not None}
         object.__setattr__(self, "readings", {name: self._reading(name) for name in self.fields})
         object.__setattr__(self, "windowed", tuple(sorted(windowed)))
+        object.__setattr__(self, "windowed_mark", _mark(windowed))
         every = [*self.journeys, *self.kept.values()]
         stages = [stage for one in every for stage in one.stages.values()]
         dated = [wait.at for stage in stages for wait in stage.timers if wait.at is not None]
@@ -358,6 +362,10 @@ class Plan:
         versions = [one for one in self.kept.values() if one.name == journey.name]
         kept = {one.version: _asked(one, name, (), exits, {}) for one in versions}
         return _asked(journey, name, journey.entries.get(name, ()), exits, kept)
+
+
+def _mark(features: Collection[str]) -> bytes:
+    return hashlib.sha256("".join(sorted(features)).encode()).digest()[:8] if features else b""
 
 
 def _asked(

@@ -137,9 +137,8 @@ class Search:
         ]
         waits = [place.action for place in state.pending if place.journey == name]
         counts = [
-            min(len(state.features[each].entries), _COUNTED_MAX)
+            min(len(state.features[each].entries), _COUNTED_MAX) if each in state.features else 0
             for each in self._counted
-            if each in state.features
         ]
         return repr((live, waits, counts, name in state.journeys, self._seen(run)))
 
