@@ -3,34 +3,35 @@
 What may go wrong with a directory is said as `StoreError`; the states themselves are safe in the
 changelog, so that the cure of a damaged one is always `discard` and a restore.
 
+There is no write-ahead log: it would be the changelog once more, and a third of what a write costs.
+What was in memory when a process was killed is missing from its store, which then stands at an
+earlier offset and is restored from there. Both column families go to disk together; where that is
+asked for here, the timers first, as those ahead of the states are put right by the restore.
+
 Index and filters are partitioned: with a bounded cache a get takes 7 µs, and 300 without, since a
 whole file's index is then read for it.
 """
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from rocksdict import (
-    BlockBasedIndexType,
-    BlockBasedOptions,
-    Cache,
-    DBCompressionType,
-    Options,
-    Rdict,
-    ReadOptions,
-    WriteBatch,
-    WriteBufferManager,
-)
+from rocksdict import Cache, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 
 from journey_engine.encode.state import header_due
+from journey_engine.run.clock import wall_ms
+from journey_engine.run.rocks_options import database_options, write_options
 from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore, StoreError
 from journey_engine.run.timers import Entry, StoredTimers, Timers, Unwritten
+from journey_engine.run.topics import TOMBSTONES_KEPT_MS
 
 MIB = 1024 * 1024
 OFFSET_KEY = b"m:changelog_offset"
+_STANDS = struct.Struct(">qq")
+"""Under it: the changelog's offset, and the wall time of the write in milliseconds."""
 POSITION_KEY_BYTES = POSITION_KEY.encode()
 META_KEYS = frozenset({OFFSET_KEY, POSITION_KEY_BYTES})
 TIMERS = "timers"
@@ -39,13 +40,20 @@ DAMAGED = "DAMAGED"
 """A file that marks a directory in which damage was found."""
 BUFFERS_SHARE = 0.25
 """The part of the memory that writes may take up before they go to disk."""
-OPEN_FILES = 256
+FLUSH_MS = 600_000
+"""How long what was written may be in memory only while more is written."""
 _ZERO = 2**63
 """Added to a due time, so that its bytes sort as it does."""
 
 
 class DamagedError(StoreError):
     """A store's directory is damaged; `discard` it and restore."""
+
+
+class OutdatedError(StoreError):
+    """A store was last written longer ago than the changelog keeps its tombstones: what was deleted
+    since would come back to life (D3). `discard` it and restore.
+    """
 
 
 class RocksMemory:
@@ -61,22 +69,31 @@ class RocksMemory:
 class Database:
     """States, timers and changelog offset in the directory `path`, made where it is absent.
 
-    Raises `StoreError` where another process holds it or the disk fails, and `DamagedError`, also
-    from any later call.
+    Raises `OutdatedError`; `StoreError` where another process holds it or the disk fails; and
+    `DamagedError`, also from any later call.
     """
 
-    def __init__(self, path: Path, memory: RocksMemory) -> None:
+    def __init__(
+        self, path: Path, memory: RocksMemory, now_ms: Callable[[], int] = wall_ms
+    ) -> None:
         self._path = path
+        self._now_ms = now_ms
+        self._flushed_ms = now_ms()
         if (path / DAMAGED).exists():
             raise DamagedError(f"the store {path} was found damaged before")
         path.mkdir(parents=True, exist_ok=True)
-        options = _options(memory)
+        options = database_options(memory.cache, memory.buffers)
         try:
             self._db = Rdict(str(path), options, column_families={TIMERS: options})
         except Exception as error:  # rocksdict raises nothing narrower
             raise _refusal(path, error) from error
+        self._db.set_write_options(write_options())
         self._timers = self._db.get_column_family(TIMERS)
         self._timer_family = self._db.get_column_family_handle(TIMERS)
+        written_ms = self._stands()[1]
+        if written_ms is not None and self._flushed_ms - written_ms > TOMBSTONES_KEPT_MS:
+            self.close()
+            raise OutdatedError(f"the store {path} was last written too long ago")
 
     def _failure(self, error: Exception) -> StoreError:
         """What is wrong; a damaged directory is marked, so that the next start discards it."""
@@ -101,8 +118,8 @@ class Database:
         changelog_offset: int,
         before: Mapping[str, int | None] | None,
     ) -> None:
-        """All or nothing. With `before` (as in `Store`), which may be empty, the order of the due
-        times is kept, too.
+        """All or nothing, and lost with the process until RocksDB flushes it. With `before` (as in
+        `Store`), which may be empty, the order of the due times is kept, too.
         """
         batch = WriteBatch(raw_mode=True)
         put = batch.put
@@ -111,11 +128,16 @@ class Database:
                 batch.delete(name.encode())
             else:
                 put(name.encode(), value)
-        put(OFFSET_KEY, changelog_offset.to_bytes(8, "big"))
+        now = self._now_ms()
+        put(OFFSET_KEY, _STANDS.pack(changelog_offset, now))
         if before is not None:
             self._move_timers(batch, changes, before)
         try:
             self._db.write(batch)
+            if now - self._flushed_ms >= FLUSH_MS:
+                self._flushed_ms = now
+                self._timers.flush()
+                self._db.flush()
         except Exception as error:
             raise self._failure(error) from error
 
@@ -154,11 +176,17 @@ class Database:
 
     def changelog_offset(self) -> int | None:
         """That of the last write; None before the first."""
+        return self._stands()[0]
+
+    def _stands(self) -> tuple[int | None, int | None]:
         try:
-            value = self._db.get(OFFSET_KEY)
+            value = cast("bytes | None", self._db.get(OFFSET_KEY))
         except Exception as error:
             raise self._failure(error) from error
-        return None if value is None else int.from_bytes(value, "big")
+        if value is None:
+            return None, None
+        offset, written_ms = _STANDS.unpack(value.ljust(_STANDS.size, b"\0"))
+        return offset, written_ms
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All but the changelog offset, read as iteration goes."""
@@ -226,8 +254,10 @@ class Database:
 class DiskStore:
     """A `Store` that reads from disk: memory does not grow with the customers."""
 
-    def __init__(self, path: Path, memory: RocksMemory) -> None:
-        self._database = Database(path, memory)
+    def __init__(
+        self, path: Path, memory: RocksMemory, now_ms: Callable[[], int] = wall_ms
+    ) -> None:
+        self._database = Database(path, memory, now_ms)
 
     def get(self, key: str) -> bytes | None:
         """As in `Store`."""
@@ -270,9 +300,11 @@ class DiskStore:
 class SnapshotStore(MemoryStore):
     """A `Store` that reads from memory and keeps a copy on disk, read whole when it is opened."""
 
-    def __init__(self, path: Path, memory: RocksMemory) -> None:
+    def __init__(
+        self, path: Path, memory: RocksMemory, now_ms: Callable[[], int] = wall_ms
+    ) -> None:
         super().__init__()
-        self._database = Database(path, memory)
+        self._database = Database(path, memory, now_ms)
         try:
             kept = {key.decode(): value for key, value in self._database.items()}
             offset = self._database.changelog_offset()
@@ -307,16 +339,6 @@ def discard(path: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def last_used_ms(path: Path) -> int | None:
-    """When the store in `path` was last written to, None where there is none.
-
-    One unused for longer than the changelog keeps its tombstones must be discarded (D3): states
-    deleted meanwhile would come back to life.
-    """
-    times = [file.stat().st_mtime_ns for file in path.glob("*") if file.is_file()]
-    return max(times) // 1_000_000 if times else None
-
-
 def _timer_key(due: int, key: bytes) -> bytes:
     return (due + _ZERO).to_bytes(8, "big") + key
 
@@ -335,24 +357,3 @@ def _refusal(path: Path, error: Exception) -> StoreError:
         f"the store {path} is damaged: {reason}. Start the worker again: it discards the directory "
         "and restores the states from the changelog."
     )
-
-
-def _options(memory: RocksMemory) -> Options:
-    table = BlockBasedOptions()
-    table.set_block_cache(memory.cache)
-    table.set_cache_index_and_filter_blocks(v=True)
-    table.set_index_type(BlockBasedIndexType.two_level_index_search())
-    table.set_partition_filters(True)
-    table.set_pin_top_level_index_and_filter(v=True)
-    table.set_bloom_filter(10, block_based=False)
-    options = Options(raw_mode=True)
-    options.create_if_missing(create_if_missing=True)
-    options.create_missing_column_families(create_missing_cfs=True)
-    options.set_block_based_table_factory(table)
-    options.set_compression_type(DBCompressionType.lz4())
-    options.set_write_buffer_manager(memory.buffers)
-    options.set_write_buffer_size(8 * MIB)
-    options.set_max_total_wal_size(32 * MIB)
-    options.set_max_open_files(OPEN_FILES)
-    options.set_keep_log_file_num(2)
-    return options

@@ -10,11 +10,8 @@ from journey_engine.run.clock import wall_ms
 from journey_engine.run.memory import store_mib
 from journey_engine.run.settings import Settings, StoreKind
 from journey_engine.run.store import MemoryStore, Store, StoreError
-from journey_engine.run.topics import TOMBSTONES_KEPT_MS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from journey_engine.run.rocks import RocksMemory
 
 log = structlog.get_logger(__name__)
@@ -64,16 +61,15 @@ class Stores:
 
         settings = self._settings
         path = settings.data_dir / settings.group / settings.store / str(partition)
-        used = rocks.last_used_ms(path)
-        if used is not None and self._now_ms() - used > TOMBSTONES_KEPT_MS:
-            log.warning("store_discarded", path=str(path), reason="unused for too long")
-            rocks.discard(path)
+        kind = rocks.DiskStore if settings.store is StoreKind.DISK else rocks.SnapshotStore
         try:
-            return _open(settings.store, path, self._memory)
+            return kind(path, self._memory, self._now_ms)
+        except rocks.OutdatedError as error:
+            log.warning("store_discarded", path=str(path), reason=str(error))
         except rocks.DamagedError as error:
             log.error("store_discarded", path=str(path), reason=str(error))  # noqa: TRY400 - said, and cured
-            rocks.discard(path)
-            return _open(settings.store, path, self._memory)
+        rocks.discard(path)
+        return kind(path, self._memory, self._now_ms)
 
     def _claim(self, cluster: str) -> None:
         """Those of another cluster hold what `failover` undid, and their offsets are others."""
@@ -92,9 +88,3 @@ class Stores:
                 "They may be the only copy left. To go on with what the topics hold here, behind "
                 f"`journey-engine failover`, delete {folder} (data_dir)."
             )
-
-
-def _open(kind: StoreKind, path: "Path", memory: "RocksMemory") -> Store:
-    from journey_engine.run.rocks import DiskStore, SnapshotStore  # noqa: PLC0415 - an extra
-
-    return DiskStore(path, memory) if kind is StoreKind.DISK else SnapshotStore(path, memory)

@@ -1,10 +1,12 @@
 """One suite for every store."""
 
-import os
 import random
 import shutil
 import struct
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,16 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journey_engine.run.rocks import (
+    FLUSH_MS,
     DiskStore,
     RocksMemory,
     SnapshotStore,
     discard,
-    last_used_ms,
 )
 from journey_engine.run.settings import StoreKind, load
 from journey_engine.run.store import POSITION_KEY, MemoryStore, Store, StoreError
 from journey_engine.run.stores import Stores
 
+ROOT = Path(__file__).parents[2]
 Changes = dict[str, bytes | None]
 MEMORY = RocksMemory(16)
 KEPT = [DiskStore, SnapshotStore]
@@ -152,9 +155,9 @@ def test_the_disk_keeps_states_and_offset_over_a_restart(
     again.close()
 
 
-def opened(folder: Path, kind: StoreKind, now_ms: int = 0) -> Store:
+def opened(folder: Path, kind: StoreKind, now_ms: Callable[[], int] = lambda: 0) -> Store:
     chosen = load(store=kind, data_dir=folder, app_id="shop", memory_mib=256)
-    return Stores(chosen, lambda: now_ms).open(0)
+    return Stores(chosen, now_ms).open(0)
 
 
 def test_stores_of_another_cluster_are_refused_and_kept(tmp_path: Path) -> None:
@@ -181,7 +184,7 @@ KINDS = pytest.mark.parametrize("kind", [StoreKind.DISK, StoreKind.MEMORY])
 @pytest.mark.parametrize("file", ["CURRENT", "*.sst"])
 def test_a_damaged_directory_is_discarded(tmp_path: Path, kind: StoreKind, file: str) -> None:
     store = opened(tmp_path, kind)
-    for number in range(40):  # enough for files beside the write-ahead log
+    for number in range(40):  # enough for files before it is closed
         states = {f"c:{number}-{n}": data(random.Random(n).randbytes(400)) for n in range(1_000)}
         store.write(states, number + 1)
     store.close()
@@ -245,18 +248,60 @@ def test_a_directory_in_use_is_refused_and_left_alone(tmp_path: Path, kind: Stor
     holder.close()
 
 
-def test_a_store_unused_for_longer_than_tombstones_are_kept_is_discarded(tmp_path: Path) -> None:
-    store = opened(tmp_path, StoreKind.DISK)
+def test_a_store_not_written_for_longer_than_tombstones_are_kept_is_discarded(
+    tmp_path: Path,
+) -> None:
+    store = opened(tmp_path, StoreKind.DISK, lambda: 1_000)
     store.write({"c:1": data(b"one")}, 1)
     store.close()
-    used = last_used_ms(directory(tmp_path, StoreKind.DISK))
-    assert used is not None
-    for later_ms, offset in ((86_400_000 - 60_000, 1), (86_400_000 + 60_000, None)):
-        store = opened(tmp_path, StoreKind.DISK, used + later_ms)
+    for now, offset in ((1_000, 1), (86_401_000, 1), (86_401_001, None)):
+        store = opened(tmp_path, StoreKind.DISK, partial(int, now))
         assert store.changelog_offset() == offset
         store.close()
-        for path in directory(tmp_path, StoreKind.DISK).iterdir():
-            os.utime(path, ns=(used * 1_000_000, used * 1_000_000))
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tests.run.test_store import opened, written
+folder, kind, last, later_ms = sys.argv[1:]
+times = [0] * int(last) + [int(later_ms)]
+store = opened(Path(folder), kind, lambda: times.pop(0) if times else int(later_ms))
+for number in range(1, int(last) + 1):
+    store.write(written(number), number)
+os._exit(0)
+"""
+
+
+def written(number: int) -> Changes:
+    """The same customers again, each due at another time."""
+    body = bytes([number]) * 400
+    return {f"c:{n:03}": data(body, number * 1_000 + n) for n in range(1_000)}
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("last", "later_ms", "kept"),
+    [(1, 0, {None}), (3, FLUSH_MS, {3}), (99, 0, set(range(1, 100)))],
+    ids=["little", "for-long", "much"],
+)
+def test_a_killed_process_leaves_all_up_to_a_write_and_the_rest_can_follow(
+    tmp_path: Path, kind: StoreKind, last: int, later_ms: int, kept: set[int | None]
+) -> None:
+    told = [str(tmp_path), kind, str(last), str(later_ms)]
+    subprocess.run([sys.executable, "-c", KILLED, *told], check=True, cwd=ROOT)
+
+    store = opened(tmp_path, kind)
+    upto = store.changelog_offset()
+    assert upto in kept
+    assert dict(store.states()) == (written(upto) if upto else {})
+    for number in range(upto or 0, last):
+        store.write(written(number + 1), number + 1)
+    assert dict(store.states()) == written(last)
+    timers = store.timers(dict[str, int | None]().items)
+    due = list(iter(lambda: timers.pop(last * 2_000), None))
+    assert due == [(last * 1_000 + n, f"c:{n:03}") for n in range(1_000)]
+    store.close()
 
 
 def test_a_volatile_store_leaves_nothing_on_disk(tmp_path: Path) -> None:
@@ -264,15 +309,6 @@ def test_a_volatile_store_leaves_nothing_on_disk(tmp_path: Path) -> None:
     store.write({"c:1": data(b"one")}, 1)
     store.close()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_last_use_is_that_of_the_youngest_file(tmp_path: Path) -> None:
-    assert last_used_ms(tmp_path / "absent") is None
-    (tmp_path / "p0").mkdir()
-    for name, seconds in (("a", 5), ("b", 7)):
-        (tmp_path / "p0" / name).touch()
-        os.utime(tmp_path / "p0" / name, (seconds, seconds))
-    assert last_used_ms(tmp_path / "p0") == 7_000
 
 
 def test_a_discarded_directory_is_gone_also_where_a_discard_was_broken_off(tmp_path: Path) -> None:
