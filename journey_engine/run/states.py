@@ -1,15 +1,14 @@
 """The states of one partition, customers' and channels', written behind the changelog (D3, D6).
 
 What changed is kept: `put` since the last flush was taken, and beside it what that flush carries
-until it is confirmed. Only then does the store get it. `load` forgets both. The timers follow every
-change.
+until it is confirmed. Only then does the store get it. `load` forgets both. The timers and the
+cache follow every change, so that a state is looked for once an event.
 
 All of it is bytes. A state decoded is some forty objects, which take eight times the memory, lie
 apart in it, and are walked through by the garbage collector: to let go of one that was put aside
 costs more than to write it while it is at hand and to read it again.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -26,8 +25,9 @@ _NOTHING: Final = (EMPTY, EMPTY_CHANNEL, NOTHING_SAID)
 _AFTER_CUSTOMERS: Final = "d"
 """Behind every customer's key and every visitor's."""
 CACHE_BYTES: Final = 256 * 1024 * 1024
-ENTRY_BYTES: Final = 384
-"""What an entry of the cache takes beside the state's bytes; measured: 290 and its key."""
+ENTRY_BYTES: Final = 224
+"""What an entry of the cache takes beside the state's bytes; measured: 160 with its key, and what
+lies unused between states that grow is not counted."""
 
 
 class Known:
@@ -43,38 +43,64 @@ class Known:
 _NOBODY: Final = Known(EMPTY, None)
 
 
-class StateCache:
-    """States as the stores hold them, of all partitions of a process: the ones kept last, in
-    `most` bytes. Large ones are not compact here.
+class Shelf:
+    """What one user of the cache has in it: `young` was kept since the cache last turned, `old`
+    before. b"" where the store is known to hold nothing.
+    """
 
-    Each user asks for an `owner` of its own, so that nobody finds what another one has kept.
+    __slots__ = ("old", "young")
+
+    def __init__(self) -> None:
+        self.young: dict[str, bytes] = {}
+        self.old: dict[str, bytes] = {}
+
+
+class StateCache:
+    """The latest states, of all partitions of a process, in `most` bytes. Large ones are not
+    compact here.
+
+    Over `most`, the old ones go, the first kept first. Where none are left the cache turns: the
+    young ones are old now, and young again when they are next kept. So to keep one costs a place in
+    a dict and no list of who was used when, and one that is used often is missing once a turn.
     """
 
     def __init__(self, most: int = CACHE_BYTES) -> None:
         self.bytes = 0
         self.most = most
-        self._owners = 0
-        self._kept: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+        self._filling: list[Shelf] = []
+        """Those that have young ones."""
+        self._leaving: Iterator[tuple[dict[str, bytes], str]] = iter(())
 
-    def owner(self) -> int:
-        """A number for `get` and `keep`. What is kept under the last one is dropped in its turn."""
-        self._owners += 1
-        return self._owners
+    def get(self, shelf: Shelf, key: str) -> bytes | None:
+        """The state, if it is still here."""
+        data = shelf.young.get(key)
+        return shelf.old.get(key) if data is None else data
 
-    def get(self, owner: int, key: str) -> bytes | None:
-        """The state, if it is still here; b"" where the store is known to hold none."""
-        return self._kept.get((owner, key))
-
-    def keep(self, owner: int, key: str, plain: bytes) -> bytes | None:
+    def keep(self, shelf: Shelf, key: str, plain: bytes) -> bytes | None:
         """Keep a state in place of the one kept before, which is given back."""
-        place = (owner, key)
-        old = self._kept.pop(place, None)
-        self._kept[place] = plain
-        self.bytes += len(plain) - len(old) if old is not None else ENTRY_BYTES + len(plain)
+        young = shelf.young
+        before = young.get(key)
+        if before is None:
+            before = shelf.old.pop(key, None)
+            if not young:
+                self._filling.append(shelf)
+        young[key] = plain
+        self.bytes += len(plain) - len(before) if before is not None else ENTRY_BYTES + len(plain)
         while self.bytes > self.most:
-            _, gone = self._kept.popitem(last=False)
-            self.bytes -= ENTRY_BYTES + len(gone)
-        return old
+            self._let_go()
+        return before
+
+    def _let_go(self) -> None:
+        for old, key in self._leaving:
+            gone = old.pop(key, None)
+            if gone is not None:
+                self.bytes -= ENTRY_BYTES + len(gone)
+                return
+        turned, self._filling = self._filling, []
+        for shelf in turned:
+            shelf.old, shelf.young = shelf.young, {}
+        leaving = [shelf.old for shelf in turned]
+        self._leaving = ((old, key) for old in leaving for key in list(old))
 
 
 class States:
@@ -84,16 +110,19 @@ class States:
         self.timers: Timers = TimerIndex()
         self._store = store
         self._cache = cache
-        self._owner = cache.owner()
+        self._shelf = Shelf()
         self._changed: dict[str, bytes] = {}
         self._in_flight: dict[str, bytes] = {}
         """Not compact; b"" where nothing is left to remember."""
+        self._before: dict[str, int | None] = {}
+        self._in_flight_before: dict[str, int | None] = {}
+        """When what they replace is due, of those of which it is known."""
 
     def load(self) -> None:
         """Begin with what the store holds; no state is decoded."""
-        self._owner = self._cache.owner()
-        self._changed.clear()
-        self._in_flight.clear()
+        self._shelf = Shelf()
+        self._changed, self._in_flight = {}, {}
+        self._before, self._in_flight_before = {}, {}
         self.timers = self._store.timers(self._unwritten)
 
     def look(self, key: str) -> Known:
@@ -129,21 +158,25 @@ class States:
         return sorted(key for key in found if first < key < _AFTER_CUSTOMERS)[:count]
 
     def _find(self, key: str) -> bytes:
-        data = self._changed.get(key)
+        data = self._cache.get(self._shelf, key)
+        if data is None:
+            data = self._changed.get(key)
         if data is None:
             data = self._in_flight.get(key)
         if data is None:
-            data = self._cache.get(self._owner, key)
-        if data is None:
             data = self._store.get(key) or b""
-            self._cache.keep(self._owner, key, data)
+            self._cache.keep(self._shelf, key, data)
         return data
 
     def put(self, key: str, state: State, due: int | None = UNKNOWN) -> None:
         """The state from now on; `due` is `next_due(state)`, where the caller knows it."""
         if due == UNKNOWN:
             due = next_due(state)
-        self._changed[key] = b"" if state in _NOTHING else encode_plain(state, due)
+        data = b"" if state in _NOTHING else encode_plain(state, due)
+        before = self._cache.keep(self._shelf, key, data)
+        if before is not None and key not in self._changed:
+            self._before[key] = header_due(before) if before else None
+        self._changed[key] = data
         self.timers.set(key, due)
 
     def changed(self) -> int:
@@ -155,19 +188,14 @@ class States:
 
         It stays readable here until `confirm` or `load`.
         """
-        self._in_flight = self._changed
-        self._changed = {}
+        self._in_flight, self._changed = self._changed, {}
+        self._in_flight_before, self._before = self._before, {}
         return {key: compacted(data) if data else None for key, data in self._in_flight.items()}
 
     def confirm(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
         """The changelog holds what was taken: write it, with whatever else `changes` holds."""
-        cache, owner, before = self._cache, self._owner, {}
-        for key, data in self._in_flight.items():
-            old = cache.keep(owner, key, data)
-            if old is not None:
-                before[key] = header_due(old) if old else None
-        self._store.write(changes, changelog_offset, before)
-        self._in_flight = {}
+        self._store.write(changes, changelog_offset, self._in_flight_before)
+        self._in_flight, self._in_flight_before = {}, {}
 
     def _unwritten(self) -> Iterator[tuple[str, int | None]]:
         for key, data in (self._in_flight | self._changed).items():

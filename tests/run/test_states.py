@@ -1,7 +1,14 @@
-from journey_engine.decide.state import EMPTY, CustomerState, Written
-from journey_engine.encode.state import COMPACT_FROM, decode_state, encode_state
-from journey_engine.run.states import ENTRY_BYTES, StateCache, States
-from journey_engine.run.store import MemoryStore
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journey_engine.decide.due import next_due
+from journey_engine.decide.origin import Origin
+from journey_engine.decide.state import EMPTY, CustomerState, Pending, Written
+from journey_engine.encode.state import COMPACT_FROM, decode_state, encode_state, header_due
+from journey_engine.run.states import ENTRY_BYTES, Shelf, StateCache, States
+from journey_engine.run.store import NOT_KNOWN, MemoryStore
 
 
 def named(name: str) -> CustomerState:
@@ -96,3 +103,72 @@ def test_what_is_loaded_anew_is_read_from_the_store_and_not_from_the_cache() -> 
     assert states.get("c:1") == named("a")
     states.load()
     assert states.get("c:1") == named("of another owner")
+
+
+class Told(MemoryStore):
+    """Holds what it is told to be stored against what is."""
+
+    def write(
+        self,
+        changes: Mapping[str, bytes | None],
+        changelog_offset: int,
+        before: Mapping[str, int | None] = NOT_KNOWN,
+    ) -> None:
+        for key, due in before.items():
+            stored = self.get(key)
+            assert due == (None if stored is None else header_due(stored))
+        super().write(changes, changelog_offset, before)
+
+
+def waiting(due: int) -> CustomerState:
+    state = CustomerState(
+        pending=[Pending(due, "j", 1, None, 0, "s", 0, 0, "a", 0, Origin("e", "t", 0, 0))]
+    )
+    assert next_due(state) == due
+    return state
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 4), st.integers(1, 9).map(waiting) | st.just(CustomerState())),
+        st.sampled_from(["take", "confirm", "load"]),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS, st.integers(0, 4))
+def test_states_are_a_mapping_however_few_of_them_are_kept(
+    steps: list[tuple[int, CustomerState] | str], room: int
+) -> None:
+    store = Told()
+    states = States(store, StateCache(room * ENTRY_BYTES))
+    now, durable, taken = dict[str, CustomerState](), dict[str, CustomerState](), None
+    changes: Mapping[str, bytes | None] = {}
+    for number, step in enumerate(steps):
+        match step:
+            case (int(customer), CustomerState() as state):
+                now[f"c:{customer}"] = state
+                states.put(f"c:{customer}", state)
+            case "take" if taken is None:
+                changes, taken = states.take(), dict(now)
+            case "confirm" if taken is not None:
+                states.confirm(changes, number)
+                durable, taken = taken, None
+            case "load":
+                states.load()
+                now, taken = dict(durable), None
+        for customer in range(5):
+            assert states.get(f"c:{customer}") == now.get(f"c:{customer}", EMPTY)
+
+
+def test_what_is_kept_again_and_again_is_missing_once_a_turn_however_much_comes_once() -> None:
+    cache, shelf = StateCache(100 * (ENTRY_BYTES + 1)), Shelf()
+    missing = 0
+    for number in range(1_000):
+        missing += cache.get(shelf, "often") is None
+        cache.keep(shelf, "often", b"o")
+        cache.keep(shelf, f"once {number}", b"1")
+        assert cache.bytes <= cache.most
+    assert missing <= 1 + 1_000 // 99
+    assert sum(cache.get(shelf, f"once {n}") is not None for n in range(1_000)) >= 99
