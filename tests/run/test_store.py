@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rocksdict import Options, Rdict
 
 from journey_engine.run.rocks import (
     FLUSH_MS,
+    OFFSET_KEY,
+    TIMERS,
     DiskStore,
     RocksMemory,
     SnapshotStore,
@@ -258,6 +261,18 @@ def test_a_store_not_written_for_longer_than_tombstones_are_kept_is_discarded(
         store = opened(tmp_path, StoreKind.DISK, partial(int, now))
         assert store.changelog_offset() == offset
         store.close()
+
+
+def test_a_store_that_does_not_say_when_it_was_written_is_discarded(tmp_path: Path) -> None:
+    opened(tmp_path, StoreKind.DISK).close()
+    raw = Options(raw_mode=True)
+    path = directory(tmp_path, StoreKind.DISK)
+    earlier = Rdict(str(path), raw, column_families={TIMERS: raw})
+    earlier.put(OFFSET_KEY, (7).to_bytes(8, "big"))
+    earlier.close()
+    store = opened(tmp_path, StoreKind.DISK, lambda: 1_800_000_000_000)
+    assert store.changelog_offset() is None
+    store.close()
 
 
 KILLED = """
