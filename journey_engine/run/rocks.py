@@ -7,9 +7,6 @@ There is no write-ahead log: it would be the changelog once more, and a third of
 What was in memory when a process was killed is missing from its store, which then stands at an
 earlier offset and is restored from there. Both column families go to disk together; where that is
 asked for here, the timers first, as those ahead of the states are put right by the restore.
-
-Index and filters are partitioned: with a bounded cache a get takes 7 µs, and 300 without, since a
-whole file's index is then read for it.
 """
 
 import contextlib
@@ -33,7 +30,6 @@ OFFSET_KEY = b"m:changelog_offset"
 _STANDS = struct.Struct(">qq")
 """Under it: the changelog's offset, and the wall time of the write in milliseconds."""
 POSITION_KEY_BYTES = POSITION_KEY.encode()
-META_KEYS = frozenset({OFFSET_KEY, POSITION_KEY_BYTES})
 TIMERS = "timers"
 """The column family of the timers; its keys are the due time and the state key, without values."""
 DAMAGED = "DAMAGED"
@@ -90,10 +86,16 @@ class Database:
         self._db.set_write_options(write_options())
         self._timers = self._db.get_column_family(TIMERS)
         self._timer_family = self._db.get_column_family_handle(TIMERS)
+        try:
+            self._refuse_outdated()
+        except StoreError:
+            self.close()
+            raise
+
+    def _refuse_outdated(self) -> None:
         written_ms = self._stands()[1]
         if written_ms is not None and self._flushed_ms - written_ms > TOMBSTONES_KEPT_MS:
-            self.close()
-            raise OutdatedError(f"the store {path} was last written too long ago")
+            raise OutdatedError(f"the store {self._path} was last written too long ago")
 
     def _failure(self, error: Exception) -> StoreError:
         """What is wrong; a damaged directory is marked, so that the next start discards it."""
