@@ -279,10 +279,23 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from tests.run.test_store import opened, written
-folder, kind, last, later_ms = sys.argv[1:]
-times = [0] * int(last) + [int(later_ms)]
+folder, kind, last, later_ms, dies = sys.argv[1:]
+
+class Dies:
+    # the process, where the states would go to disk, behind their timers
+    def __init__(self, database):
+        self.database = database
+    def __getattr__(self, name):
+        return getattr(self.database, name) if name != "flush" else os._exit(0)
+
+times = [0] * (int(last) + bool(dies)) + [int(later_ms)]
 store = opened(Path(folder), kind, lambda: times.pop(0) if times else int(later_ms))
-for number in range(1, int(last) + 1):
+store.write(written(1), 1)
+if dies:
+    store.close()
+    store = opened(Path(folder), kind, lambda: times.pop(0) if times else int(later_ms))
+    store._database._db = Dies(store._database._db)
+for number in range(2, int(last) + 1):
     store.write(written(number), number)
 os._exit(0)
 """
@@ -296,14 +309,19 @@ def written(number: int) -> Changes:
 
 @KINDS
 @pytest.mark.parametrize(
-    ("last", "later_ms", "kept"),
-    [(1, 0, {None}), (3, FLUSH_MS, {3}), (99, 0, set(range(1, 100)))],
-    ids=["little", "for-long", "much"],
+    ("last", "later_ms", "dies", "kept"),
+    [
+        (1, 0, "", {None}),
+        (3, FLUSH_MS, "", {3}),
+        (99, 0, "", set(range(1, 100))),
+        (3, FLUSH_MS, "between timers and states", {1}),
+    ],
+    ids=["little", "for-long", "much", "half-way"],
 )
 def test_a_killed_process_leaves_all_up_to_a_write_and_the_rest_can_follow(
-    tmp_path: Path, kind: StoreKind, last: int, later_ms: int, kept: set[int | None]
+    tmp_path: Path, kind: StoreKind, last: int, later_ms: int, dies: str, kept: set[int | None]
 ) -> None:
-    told = [str(tmp_path), kind, str(last), str(later_ms)]
+    told = [str(tmp_path), kind, str(last), str(later_ms), dies]
     subprocess.run([sys.executable, "-c", KILLED, *told], check=True, cwd=ROOT)
 
     store = opened(tmp_path, kind)
