@@ -12,6 +12,9 @@ from dataclasses import replace
 from statistics import quantiles
 from typing import NamedTuple
 
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
 from journey_engine.decode.record import Record
 from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.producers import Output
@@ -28,6 +31,8 @@ LEFT_OUT = 0.2
 TICK_S = 0.002
 PREPARING_MS = 2_000
 """Allowed at first for the events to be written, before the first is sent."""
+READY_S = 30.0
+POLL_MS = 200
 LAST_S = 1.0
 """For the last commands to come, after the last event was taken."""
 
@@ -47,7 +52,9 @@ class Latency(NamedTuple):
 
 async def latency(contestant: Contestant, broker: Broker, like: Shop, rate: float) -> Latency:
     """The latency at a rate, in a shop like that one. Raises as `measure`."""
-    early = replace(like, events=0, begin_ms=_now(), pace_ms=1000 / rate)
+    # All have arrived by now: after an arrival in the future whatever else one does would be late.
+    begun = _now() - int(like.arrivals * 1000 / rate)
+    early = replace(like, events=0, begin_ms=begun, pace_ms=1000 / rate)
     async with broker.site(contestant, like.partitions) as site, site.output() as output:
         await site.publish(log_of(early).records())
         process = contestant.start(site)
@@ -55,7 +62,9 @@ async def latency(contestant: Contestant, broker: Broker, like: Shop, rate: floa
             await reached(process, site, contestant.group(site), early.total)
             with collected_rarely():  # what is known of a million customers takes seconds to walk
                 seen: list[Seen] = []
-                watching = asyncio.create_task(_watch(site, seen))
+                ready = asyncio.Event()
+                watching = asyncio.create_task(_watch(site, seen, ready))
+                await asyncio.wait_for(ready.wait(), READY_S)
                 shop, records = _planned(early, rate)
                 await _send(output, site, records)
                 await reached(process, site, contestant.group(site), shop.total)
@@ -80,10 +89,26 @@ def _planned(early: Shop, rate: float) -> tuple[Shop, list[Record]]:
         allowed_ms *= 2
 
 
-async def _watch(site: Site, seen: list[Seen]) -> None:
-    async for record in site.read(site.commands, follow=True):
-        if record.value is not None:
-            seen.append((_now(), record.value))  # noqa: PERF401 - it stays when this is cancelled
+async def _watch(site: Site, seen: list[Seen], ready: asyncio.Event) -> None:
+    """The commands from now on: those of the arrivals, millions, would take longer than the run."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=site.broker,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=site.settings.fetch_max_wait_ms,
+    )
+    places = [TopicPartition(site.commands, partition) for partition in range(site.partitions)]
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        await consumer.seek_to_end(*places)
+        ready.set()
+        while True:
+            for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+                now = _now()
+                seen.extend((now, each.value) for each in records if each.value is not None)
+    finally:
+        await consumer.stop()
 
 
 async def _send(output: Output, site: Site, records: list[Record]) -> None:
