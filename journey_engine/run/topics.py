@@ -26,7 +26,7 @@ from journey_engine.run.settings import Settings
 
 MAX_BYTES = "max.message.bytes"
 TOMBSTONES_KEPT_MS = 24 * 3_600_000
-"""`delete.retention.ms`: a store unused for longer would bring deleted states back."""
+"""`delete.retention.ms`: a store not written for longer would bring deleted states back."""
 LISTED_WITHIN_S = 10
 FOR_GOOD = -1
 """Kafka's word for a retention without end."""
