@@ -12,8 +12,8 @@ from journey_engine.run.states import StateCache
 MIB = 1024 * 1024
 PROCESS_MIB = 144
 """The interpreter, code and definitions, clients that are idle."""
-STORE_SHARE = 0.4
-STATES_SHARE = 0.3
+STORE_SHARE = 0.3
+STATES_SHARE = 0.4
 WORK_SHARE = 0.3
 """Of what is left beside the process."""
 PARTITION = 2 * MIB

@@ -19,6 +19,10 @@ from rocksdict import (
 MIB = 1024 * 1024
 OPEN_FILES = 256
 LEVELS = 7
+LEVEL_0_FILES = 12
+"""When they are merged into the next level. All of a partition's states are written anew for it, as
+any customer may have changed: with a million customers, 23.6 µs an event at 4 files, 20.5 at 12.
+"""
 
 
 def write_options() -> WriteOptions:
@@ -47,6 +51,7 @@ def database_options(cache: Cache, buffers: WriteBufferManager) -> Options:
     options.set_atomic_flush(atomic_flush=True)
     options.set_write_buffer_manager(buffers)
     options.set_write_buffer_size(8 * MIB)
+    options.set_level_zero_file_num_compaction_trigger(LEVEL_0_FILES)
     options.set_max_open_files(OPEN_FILES)
     options.set_keep_log_file_num(2)
     return options
