@@ -1,6 +1,6 @@
 """The bench job's input: a seeded shop, the same for every engine that is measured.
 
-First every customer arrives: a product view each, and a cart of every tenth. Then come as many
+First every customer arrives: a product view each, and a cart of every sixteenth. Then come as many
 events as are asked for, of customers drawn at random, most of them views. However many customers
 there are, one of them does something every `VISIT_MS`: the more customers, the busier the shop, and
 the same comes of an event.
@@ -28,8 +28,10 @@ UNREAD = "PageViewed"
 """A type that no journey of the job reads."""
 CHANNEL = "web"
 TOPIC = f"interactions.{CHANNEL}.v1"
-CART_EVERY = 10
-"""Every tenth customer arrives with a cart: timers come due from the first measured event on."""
+CART_EVERY = 16
+"""Every sixteenth customer arrives with a cart: timers come due from the first measured event on,
+and as often as they do later (one for 18 events).
+"""
 
 
 CLOSER = "z"
