@@ -11,7 +11,7 @@ However the log is cut into batches, nothing is done before the time up to which
 knows its input. Where only linked ids make them talk, each goes up to that time by itself until the
 log first links some: nobody can tell the difference.
 
-Nothing is made durable, so states are encoded only where too many have changed to keep them all.
+Nothing is made durable, so states are flushed only where too many have changed to keep them all.
 """
 
 from bisect import bisect_left
