@@ -22,13 +22,15 @@ class RestorationError(Exception):
 class Restoration:
     """Applies the records of one changelog partition, from the store's offset onwards.
 
-    The store gets what was confirmed by then in one write for each `apply`.
+    The store gets what was confirmed by then in one write for each `apply`. Until `finish` it
+    stands at the time of what was read last: left half way, it is as old as that.
     """
 
     def __init__(self, store: Store, tail_max: int = TAIL_STATES_MAX) -> None:
         self._store = store
         self._tail_max = tail_max
         self._tail: dict[str, bytes | None] = {}
+        self._stood_ms: int | None = None
         self._spilled = False
 
     def apply(self, records: Iterable[Record]) -> None:
@@ -42,13 +44,15 @@ class Restoration:
         for record in records:
             if record.key is None:
                 continue
+            if self._stood_ms is None:
+                self._stood_ms = record.timestamp
             key = record.key.decode()
             tail.pop(key, None)
             tail[key] = record.value
             if key == POSITION_KEY:
                 confirmed |= tail
                 tail.clear()
-                upto = record.offset + 1
+                upto, self._stood_ms = record.offset + 1, record.timestamp
             elif len(tail) > self._tail_max:
                 self._write(confirmed, upto)
                 confirmed = {}
@@ -66,7 +70,7 @@ class Restoration:
                 "may be the only copy of the states left. To go on with what the topic holds, "
                 "delete the store's directory (data_dir)."
             )
-        self._store.write(confirmed, upto)
+        self._store.write(confirmed, upto, appended_ms=self._stood_ms)
         self._spilled = False
 
     def finish(self) -> None:
@@ -77,6 +81,7 @@ class Restoration:
                 `repartition` has not come to its end.
         """
         self._tail.clear()
+        self._stood_ms = None
         if self._store.get(POSITION_KEY) == MOVING:
             raise RestorationError(
                 "the changelog is half filled by `journey-engine repartition`: run that again"
@@ -87,6 +92,9 @@ class Restoration:
                 "the changelog holds no position record within its last "
                 f"{self._tail_max} states: was something else than a worker writing to it?"
             )
+        offset = self._store.changelog_offset()
+        if offset is not None:
+            self._store.write({}, offset)
 
     def _spill(self) -> None:
         """Compaction leaves long stretches without a position: write their older half early.
@@ -94,7 +102,8 @@ class Restoration:
         The offset stays where it was, so a restore broken off here starts there again.
         """
         older = dict(islice(self._tail.items(), len(self._tail) // 2))
-        self._store.write(older, self._store.changelog_offset() or 0)
+        offset = self._store.changelog_offset() or 0
+        self._store.write(older, offset, appended_ms=self._stood_ms)
         for key in older:
             del self._tail[key]
         self._spilled = True

@@ -28,7 +28,7 @@ from journey_engine.run.topics import TOMBSTONES_KEPT_MS
 MIB = 1024 * 1024
 OFFSET_KEY = b"m:changelog_offset"
 _STANDS = struct.Struct(">qq")
-"""Under it: the changelog's offset, and the wall time of the write in milliseconds."""
+"""Under it: the changelog's offset, and up to when nothing lay behind it, in milliseconds."""
 POSITION_KEY_BYTES = POSITION_KEY.encode()
 TIMERS = "timers"
 """The column family of the timers; its keys are the due time and the state key, without values."""
@@ -47,8 +47,8 @@ class DamagedError(StoreError):
 
 
 class OutdatedError(StoreError):
-    """A store was last written longer ago than the changelog keeps its tombstones: what was deleted
-    since would come back to life (D3). `discard` it and restore.
+    """A store stands where the changelog did longer ago than that keeps its tombstones: what was
+    deleted since would come back to life (D3). `discard` it and restore.
     """
 
 
@@ -93,9 +93,9 @@ class Database:
             raise
 
     def _refuse_outdated(self) -> None:
-        written_ms = self._stands()[1]
-        if written_ms is not None and self._flushed_ms - written_ms > TOMBSTONES_KEPT_MS:
-            raise OutdatedError(f"the store {self._path} was last written too long ago")
+        stood_ms = self._stands()[1]
+        if stood_ms is not None and self._flushed_ms - stood_ms > TOMBSTONES_KEPT_MS:
+            raise OutdatedError(f"the store {self._path} stands too far behind its changelog")
 
     def _failure(self, error: Exception) -> StoreError:
         """What is wrong; a damaged directory is marked, so that the next start discards it."""
@@ -119,9 +119,10 @@ class Database:
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] | None,
+        appended_ms: int | None,
     ) -> None:
         """All or nothing, and lost with the process until RocksDB flushes it. With `before` (as in
-        `Store`), which may be empty, the order of the due times is kept, too.
+        `Store`, like `appended_ms`), which may be empty, the order of the due times is kept, too.
         """
         batch = WriteBatch(raw_mode=True)
         put = batch.put
@@ -131,7 +132,7 @@ class Database:
             else:
                 put(name.encode(), value)
         now = self._now_ms()
-        put(OFFSET_KEY, _STANDS.pack(changelog_offset, now))
+        put(OFFSET_KEY, _STANDS.pack(changelog_offset, now if appended_ms is None else appended_ms))
         if before is not None:
             self._move_timers(batch, changes, before)
         try:
@@ -187,8 +188,8 @@ class Database:
             raise self._failure(error) from error
         if value is None:
             return None, None
-        offset, written_ms = _STANDS.unpack(value.ljust(_STANDS.size, b"\0"))
-        return offset, written_ms
+        offset, stood_ms = _STANDS.unpack(value.ljust(_STANDS.size, b"\0"))
+        return offset, stood_ms
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All but the changelog offset, read as iteration goes."""
@@ -270,9 +271,10 @@ class DiskStore:
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,
+        appended_ms: int | None = None,
     ) -> None:
         """As in `Store`."""
-        self._database.write(changes, changelog_offset, before)
+        self._database.write(changes, changelog_offset, before, appended_ms)
 
     def changelog_offset(self) -> int | None:
         """As in `Store`."""
@@ -321,10 +323,11 @@ class SnapshotStore(MemoryStore):
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,
+        appended_ms: int | None = None,
     ) -> None:
         """As in `Store`."""
-        self._database.write(changes, changelog_offset, None)
-        super().write(changes, changelog_offset, before)
+        self._database.write(changes, changelog_offset, None, appended_ms)
+        super().write(changes, changelog_offset, before, appended_ms)
 
     def close(self) -> None:
         """As in `Store`."""

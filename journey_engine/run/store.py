@@ -34,10 +34,13 @@ class Store(Protocol):
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,
+        appended_ms: int | None = None,
     ) -> None:
         """Apply all changes at once, None deletes; `changelog_offset` is the next one to read.
 
         `before` tells of some keys when what is stored under them is due: it need not be read.
+        `appended_ms` is the wall time at which the changelog got what lies before the offset; None:
+        nothing else has lain in it until now.
         """
         ...
 
@@ -80,6 +83,7 @@ class MemoryStore:
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,  # noqa: ARG002 - nothing is read for it
+        appended_ms: int | None = None,  # noqa: ARG002 - it is never found again
     ) -> None:
         """As in `Store`."""
         for key, value in changes.items():

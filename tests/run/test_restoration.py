@@ -107,9 +107,10 @@ def test_the_records_of_one_fetch_are_one_write() -> None:
             changes: Mapping[str, bytes | None],
             changelog_offset: int,
             before: Mapping[str, int | None] = NOT_KNOWN,
+            appended_ms: int | None = None,
         ) -> None:
             self.writes += 1
-            super().write(changes, changelog_offset, before)
+            super().write(changes, changelog_offset, before, appended_ms)
 
     store = Counting()
     Restoration(store).apply(

@@ -113,11 +113,12 @@ class Told(MemoryStore):
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,
+        appended_ms: int | None = None,
     ) -> None:
         for key, due in before.items():
             stored = self.get(key)
             assert due == (None if stored is None else header_due(stored))
-        super().write(changes, changelog_offset, before)
+        super().write(changes, changelog_offset, before, appended_ms)
 
 
 def waiting(due: int) -> CustomerState:

@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rocksdict import Options, Rdict
 
+from journey_engine.decode.record import Record
+from journey_engine.encode.position import Position, encode_position
+from journey_engine.run.restoration import Restoration
 from journey_engine.run.rocks import (
     FLUSH_MS,
     OFFSET_KEY,
@@ -259,6 +262,29 @@ def test_a_store_not_written_for_longer_than_tombstones_are_kept_is_discarded(
     store.close()
     for now, offset in ((1_000, 1), (86_401_000, 1), (86_401_001, None)):
         store = opened(tmp_path, StoreKind.DISK, partial(int, now))
+        assert store.changelog_offset() == offset
+        store.close()
+
+
+@KINDS
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_restore_left_half_way_is_as_old_as_what_it_read(
+    tmp_path: Path, kind: StoreKind, *, finished: bool
+) -> None:
+    position = encode_position(Position({}, "plan", 0, 1))
+    records = [
+        Record("changelog", 0, 0, 1_000, b"c:1", data(b"one")),
+        Record("changelog", 0, 1, 2_000, POSITION_KEY.encode(), position),
+    ]
+    store = opened(tmp_path, kind, partial(int, 80_000_000))
+    restoration = Restoration(store)
+    restoration.apply(records)
+    if finished:
+        restoration.finish()
+    store.close()
+    until = 80_000_000 if finished else 2_000
+    for now, offset in ((until + 86_400_000, 2), (until + 86_400_001, None)):
+        store = opened(tmp_path, kind, partial(int, now))
         assert store.changelog_offset() == offset
         store.close()
 

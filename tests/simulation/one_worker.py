@@ -67,10 +67,11 @@ class FaultyStore(MemoryStore):
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,
+        appended_ms: int | None = None,
     ) -> None:
         if self.broken:
             raise StoreError("damaged")
-        super().write(changes, changelog_offset, before)
+        super().write(changes, changelog_offset, before, appended_ms)
 
 
 class StandIn:

@@ -134,9 +134,10 @@ class DiskStore:
         changes: Mapping[str, bytes | None],
         changelog_offset: int,
         before: Mapping[str, int | None] = NOT_KNOWN,
+        appended_ms: int | None = None,
     ) -> None:
         self._process.check()
-        self._disk.write(changes, changelog_offset, before)
+        self._disk.write(changes, changelog_offset, before, appended_ms)
 
     def changelog_offset(self) -> int | None:
         return self._disk.changelog_offset()
