@@ -25,6 +25,8 @@ RESTORED_BYTES_PER_S = 32_000_000
 RESTORE_MAX_S = 600
 STORE_FACTOR = 2.0
 """Disk for a byte of state: what is rewritten in the background lies there twice for a while."""
+STORE_WAITING = 100 * 1024 * 1024
+"""Disk for what a partition's store wrote out and did not merge yet, however few its customers."""
 MEMORY_MIB = 2048
 """`memory_mib` of a worker, where its partitions do not need more: less costs CPU."""
 RECORD_OVERHEAD = 80
@@ -73,7 +75,8 @@ def size(load: Load, topics: Topics, replication: int) -> Sizing:
         workers=workers,
         core_used=round(_core(load, workers), 2),
         customers_per_worker=customers,
-        worker_disk=round(customers * load.state_bytes * STORE_FACTOR * (1 + load.standbys)),
+        worker_disk=round(customers * load.state_bytes * STORE_FACTOR * (1 + load.standbys))
+        + held * STORE_WAITING,
         worker_memory_mib=max(MEMORY_MIB, Memory(MEMORY_MIB, read, partitions).divide(held) or 0),
         restore_s=_restore_s(customers, load.state_bytes),
         kafka_disk=round(_kafka_kept(load, topics) * replication),
