@@ -19,6 +19,7 @@ from rocksdict import (
 MIB = 1024 * 1024
 OPEN_FILES = 256
 LEVELS = 7
+WRITE_BUFFER = 8 * MIB
 LEVEL_0_FILES = 12
 """When they are merged into the next level. All of a partition's states are written anew for it, as
 any customer may have changed: with a million customers, 23.6 µs an event at 4 files, 20.5 at 12.
@@ -50,7 +51,7 @@ def database_options(cache: Cache, buffers: WriteBufferManager) -> Options:
     options.set_compression_per_level([DBCompressionType.none(), *lower])
     options.set_atomic_flush(atomic_flush=True)
     options.set_write_buffer_manager(buffers)
-    options.set_write_buffer_size(8 * MIB)
+    options.set_write_buffer_size(WRITE_BUFFER)
     options.set_level_zero_file_num_compaction_trigger(LEVEL_0_FILES)
     options.set_max_open_files(OPEN_FILES)
     options.set_keep_log_file_num(2)

@@ -26,7 +26,9 @@ RESTORE_MAX_S = 600
 STORE_FACTOR = 2.0
 """Disk for a byte of state: what is rewritten in the background lies there twice for a while."""
 STORE_WAITING = 100 * 1024 * 1024
-"""Disk for what a partition's store wrote out and did not merge yet, however few its customers."""
+"""Disk for what a partition's store wrote out and did not merge yet, however few its customers: the
+files of level 0 that `rocks_options` waits for.
+"""
 MEMORY_MIB = 2048
 """`memory_mib` of a worker, where its partitions do not need more: less costs CPU."""
 RECORD_OVERHEAD = 80

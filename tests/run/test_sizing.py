@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
+from journey_engine.run.rocks_options import LEVEL_0_FILES, WRITE_BUFFER
 from journey_engine.run.sizing import BUSY, EVENTS_PER_CORE, RESTORE_MAX_S, Load, size
 
 TOPICS = parse_topics(
@@ -28,6 +29,12 @@ def test_workers_have_room_and_restores_end(customers: int, rate: int) -> None:
 def test_each_copy_takes_the_disk_of_a_partition_once_more() -> None:
     alone, copied = (size(SMALL._replace(standbys=count), TOPICS, 3) for count in (0, 1))
     assert copied.worker_disk == 2 * alone.worker_disk
+
+
+def test_a_partition_has_room_for_what_waits_to_be_merged_however_few_customers_it_has() -> None:
+    found = size(SMALL, TOPICS, 3)
+    owned = found.partitions // found.workers
+    assert found.worker_disk > owned * LEVEL_0_FILES * WRITE_BUFFER
 
 
 def test_what_topics_keep_follows_from_their_retention() -> None:
