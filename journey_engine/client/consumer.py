@@ -133,12 +133,13 @@ class CommandConsumer:
             polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
             if self._trouble is not None:
                 raise self._trouble
-            held = {place: self._agendas.get(place) for place in polled}
+            polled = self._begun(consumer, polled)
+            held = {place: self._agendas[place] for place in polled}
             for record in chain.from_iterable(polled.values()):
                 await learner.learn(record.value, record.headers)
             for place, records in polled.items():
                 if self._agendas.get(place) is held[place]:  # else they come again
-                    self._add(consumer, place, records)
+                    self._add(held[place], records)
                 self._hold_back(consumer, place)
             now = datetime.now(UTC)
             for agenda in self._agendas.values():
@@ -150,13 +151,21 @@ class CommandConsumer:
                     self._hold_back(consumer, place)
                 commit_at = loop.time() + COMMIT_EVERY_S
 
-    def _add(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, records: list[ConsumerRecord]
-    ) -> None:
-        agenda = self._agendas.get(place)
-        if agenda is None:  # faster than `begin`, which asks the broker as well: not yet
-            consumer.seek(place, records[0].offset)
-            return
+    def _begun(
+        self,
+        consumer: AIOKafkaConsumer,
+        polled: Mapping[TopicPartition, list[ConsumerRecord]],
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """What was polled of partitions that are begun with. The others' were faster than `begin`,
+        which asks the broker as well, and are read again: nothing may be awaited between the poll
+        and this, or `begin` ends in between and they are neither.
+        """
+        begun = {place: polled[place] for place in polled if place in self._agendas}
+        for place in polled.keys() - begun.keys():
+            consumer.seek(place, polled[place][0].offset)
+        return begun
+
+    def _add(self, agenda: Agenda, records: list[ConsumerRecord]) -> None:
         for record in records:
             command = read_command(record.value, record.headers, self._schemas)
             agenda.add(record.offset, record.key, command)

@@ -1,13 +1,15 @@
 """Events and commands that begin with the registry's ids of their schemas, on Kafka."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from journey_engine.client import Command, CommandConsumer, EventPublisher
 from journey_engine.decode.whole import read_whole
@@ -102,6 +104,40 @@ async def test_a_sender_reads_commands_with_ids(rig: ShippedRig) -> None:
 
     async with asyncio.timeout(60):
         await consumer.run(take)
+    assert handed == ["k1"]
+
+
+class LateConsumer(CommandConsumer):
+    """The group's place is known only after the first records are there."""
+
+    async def begin(self, places: Collection[TopicPartition]) -> None:
+        await asyncio.sleep(1.0)
+        await super().begin(places)
+
+
+async def test_a_command_that_comes_before_its_partition_is_begun_with_is_not_lost(
+    rig: ShippedRig,
+) -> None:
+    """The registry is asked for its schema while the consumer begins with the partition."""
+    await register(rig)
+    framed = replace(SCHEMAS, frames={})
+    await frame_with_ids(rig.settings, rig.names, framed)
+    await put(rig, asked(1, schemas=framed))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        urls = (f"http://127.0.0.1:{port}", *rig.settings.registry_urls)
+        slow = {"registry_urls": urls, "registry_timeout_s": 2.0}
+        consumer = LateConsumer(
+            "email", group="mailer", settings=rig.settings.model_copy(update=slow)
+        )
+        handed: list[str] = []
+
+        async def take(command: Command) -> None:
+            handed.append(command.command_id)
+            consumer.stop()
+
+        async with asyncio.timeout(60):
+            await consumer.run(take)
     assert handed == ["k1"]
 
 
