@@ -3,16 +3,18 @@
 What may go wrong with a directory is said as `StoreError`; the states themselves are safe in the
 changelog, so that the cure of a damaged one is always `discard` and a restore.
 
-There is no write-ahead log: it would be the changelog once more, and a third of what a write costs.
-What was in memory when a process was killed is missing from its store, which then stands at an
-earlier offset and is restored from there. Both column families go to disk together; where that is
-asked for here, the timers first, as those ahead of the states are put right by the restore.
+What is written waits in memory for a while (`write_behind`), and there is no write-ahead log: it
+would be the changelog once more, and a third of what a write costs. What was in memory when a
+process was killed is missing from its store, which then stands at an earlier offset and is restored
+from there. Both column families go to disk together; where that is asked for here, the timers
+first, as those ahead of the states are put right by the restore.
 """
 
 import contextlib
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +26,7 @@ from journey_engine.run.rocks_options import database_options, write_options
 from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore, StoreError
 from journey_engine.run.timers import Entry, StoredTimers, Timers, Unwritten
 from journey_engine.run.topics import TOMBSTONES_KEPT_MS
+from journey_engine.run.write_behind import Allowance, Changes, Dues, Stand, WriteBehind
 
 MIB = 1024 * 1024
 OFFSET_KEY = b"m:changelog_offset"
@@ -34,10 +37,12 @@ TIMERS = "timers"
 """The column family of the timers; its keys are the due time and the state key, without values."""
 DAMAGED = "DAMAGED"
 """A file that marks a directory in which damage was found."""
+WAITING_SHARE = 0.25
+"""The part of the memory for states before they are written to RocksDB."""
 BUFFERS_SHARE = 0.25
-"""The part of the memory that writes may take up before they go to disk."""
-FLUSH_MS = 600_000
-"""How long what was written may be in memory only while more is written."""
+"""The part of what RocksDB has for what was written to it before that goes to disk."""
+FLUSH_MS = 540_000
+"""How long what was written to RocksDB may be in memory only while more is written."""
 _ZERO = 2**63
 """Added to a due time, so that its bytes sort as it does."""
 
@@ -53,9 +58,13 @@ class OutdatedError(StoreError):
 
 
 class RocksMemory:
-    """The memory that all databases of a process share: blocks read and writes not yet on disk."""
+    """The memory that all databases of a process share: states that wait, blocks read, and writes
+    not yet on disk.
+    """
 
     def __init__(self, mib: int) -> None:
+        self.allowance = Allowance(int(mib * MIB * WAITING_SHARE))
+        mib = int(mib * (1 - WAITING_SHARE))
         self.cache = Cache(mib * MIB)
         self.buffers = WriteBufferManager.new_write_buffer_manager_with_cache(
             int(mib * BUFFERS_SHARE) * MIB, allow_stall=False, cache=self.cache
@@ -63,16 +72,18 @@ class RocksMemory:
 
 
 class Database:
-    """States, timers and changelog offset in the directory `path`, made where it is absent.
+    """States and changelog offset in the directory `path`, made where it is absent; where it is
+    `ordered`, the timers in the order in which they are due, too.
 
     Raises `OutdatedError`; `StoreError` where another process holds it or the disk fails; and
     `DamagedError`, also from any later call.
     """
 
     def __init__(
-        self, path: Path, memory: RocksMemory, now_ms: Callable[[], int] = wall_ms
+        self, path: Path, memory: RocksMemory, now_ms: Callable[[], int], *, ordered: bool
     ) -> None:
         self._path = path
+        self._ordered = ordered
         self._now_ms = now_ms
         self._flushed_ms = now_ms()
         if (path / DAMAGED).exists():
@@ -114,15 +125,9 @@ class Database:
         except Exception as error:
             raise self._failure(error) from error
 
-    def write(
-        self,
-        changes: Mapping[str, bytes | None],
-        changelog_offset: int,
-        before: Mapping[str, int | None] | None,
-        appended_ms: int | None,
-    ) -> None:
-        """All or nothing, and lost with the process until RocksDB flushes it. With `before` (as in
-        `Store`, like `appended_ms`), which may be empty, the order of the due times is kept, too.
+    def write(self, changes: Changes, before: Dues, stand: Stand | None) -> None:
+        """All or nothing, and lost with the process until RocksDB flushes it. `before` as in
+        `Store`; without a stand it stands where it stood.
         """
         batch = WriteBatch(raw_mode=True)
         put = batch.put
@@ -131,10 +136,13 @@ class Database:
                 batch.delete(name.encode())
             else:
                 put(name.encode(), value)
-        now = self._now_ms()
-        put(OFFSET_KEY, _STANDS.pack(changelog_offset, now if appended_ms is None else appended_ms))
-        if before is not None:
+        if stand is not None:
+            put(OFFSET_KEY, _STANDS.pack(stand.offset, stand.stood_ms))
+            if stand.position is not None:
+                put(POSITION_KEY_BYTES, stand.position)
+        if self._ordered:
             self._move_timers(batch, changes, before)
+        now = self._now_ms()
         try:
             self._db.write(batch)
             if now - self._flushed_ms >= FLUSH_MS:
@@ -144,17 +152,10 @@ class Database:
         except Exception as error:
             raise self._failure(error) from error
 
-    def _move_timers(
-        self,
-        batch: WriteBatch,
-        changes: Mapping[str, bytes | None],
-        before: Mapping[str, int | None],
-    ) -> None:
+    def _move_timers(self, batch: WriteBatch, changes: Changes, before: Dues) -> None:
         family = self._timer_family
-        states = [name for name in changes if name != POSITION_KEY]
-        stored = self._stored([name for name in states if name not in before])
-        for name in states:
-            new = changes[name]
+        stored = self._stored([name for name in changes if name not in before])
+        for name, new in changes.items():
             was = before[name] if name in before else stored[name]
             due = None if new is None else header_due(new)
             if was == due:
@@ -260,11 +261,12 @@ class DiskStore:
     def __init__(
         self, path: Path, memory: RocksMemory, now_ms: Callable[[], int] = wall_ms
     ) -> None:
-        self._database = Database(path, memory, now_ms)
+        self._database = Database(path, memory, now_ms, ordered=True)
+        self._behind = WriteBehind(self._database, memory.allowance, now_ms)
 
     def get(self, key: str) -> bytes | None:
         """As in `Store`."""
-        return self._database.get(key)
+        return self._behind.get(key)
 
     def write(
         self,
@@ -274,14 +276,16 @@ class DiskStore:
         appended_ms: int | None = None,
     ) -> None:
         """As in `Store`."""
-        self._database.write(changes, changelog_offset, before, appended_ms)
+        self._behind.write(changes, before, changelog_offset, appended_ms)
 
     def changelog_offset(self) -> int | None:
         """As in `Store`."""
-        return self._database.changelog_offset()
+        stand = self._behind.stand
+        return self._database.changelog_offset() if stand is None else stand.offset
 
     def states(self) -> Iterator[tuple[str, bytes]]:
         """As in `Store`; the bytes are read as iteration goes."""
+        self._behind.empty()
         return (
             (key.decode(), value)
             for key, value in self._database.items()
@@ -290,15 +294,20 @@ class DiskStore:
 
     def keys(self, after: str, before: str, count: int) -> Sequence[str]:
         """As in `Store`."""
+        self._behind.empty()
         return self._database.keys(after, before, count)
 
     def timers(self, unwritten: Unwritten) -> Timers:
         """As in `Store`; nothing is read before the first is asked for."""
-        return StoredTimers(self._database.due, unwritten)
+        return StoredTimers(self._database.due, lambda: chain(self._waiting(), unwritten()))
+
+    def _waiting(self) -> Iterator[tuple[str, int | None]]:
+        for key, data in self._behind.waiting():
+            yield key, None if data is None else header_due(data)
 
     def close(self) -> None:
         """As in `Store`."""
-        self._database.close()
+        _close(self._behind, self._database)
 
 
 class SnapshotStore(MemoryStore):
@@ -308,7 +317,7 @@ class SnapshotStore(MemoryStore):
         self, path: Path, memory: RocksMemory, now_ms: Callable[[], int] = wall_ms
     ) -> None:
         super().__init__()
-        self._database = Database(path, memory, now_ms)
+        self._database = Database(path, memory, now_ms, ordered=False)
         try:
             kept = {key.decode(): value for key, value in self._database.items()}
             offset = self._database.changelog_offset()
@@ -317,6 +326,7 @@ class SnapshotStore(MemoryStore):
             raise
         if offset is not None:
             super().write(kept, offset)
+        self._behind = WriteBehind(self._database, memory.allowance, now_ms)
 
     def write(
         self,
@@ -326,13 +336,21 @@ class SnapshotStore(MemoryStore):
         appended_ms: int | None = None,
     ) -> None:
         """As in `Store`."""
-        self._database.write(changes, changelog_offset, None, appended_ms)
+        self._behind.write(changes, NOT_KNOWN, changelog_offset, appended_ms)
         super().write(changes, changelog_offset, before, appended_ms)
 
     def close(self) -> None:
         """As in `Store`."""
-        self._database.close()
+        _close(self._behind, self._database)
         super().close()
+
+
+def _close(behind: WriteBehind, database: Database) -> None:
+    """What cannot be written by now is in the changelog."""
+    with contextlib.suppress(StoreError):
+        behind.empty()
+    behind.close()
+    database.close()
 
 
 def discard(path: Path) -> None:

@@ -1,0 +1,143 @@
+"""What waits before a database, against a model of the changelog."""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journey_engine.run.store import POSITION_KEY, StoreError
+from journey_engine.run.write_behind import (
+    AGE_MS,
+    ENTRY_BYTES,
+    LEAVING_LEAST,
+    Allowance,
+    Changes,
+    Dues,
+    Stand,
+    WriteBehind,
+)
+
+
+class DictDatabase:
+    """Keeps what RocksDB would, and fails as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.stand = Stand(0, 0, None)
+        self.refusals = 0
+        self.writes: list[int] = []
+        """How many states came with each."""
+        self.due_of: Callable[[bytes | None], int | None] = lambda _: None
+
+    def get(self, key: str) -> bytes | None:
+        return self.stand.position if key == POSITION_KEY else self.values.get(key)
+
+    def write(self, changes: Changes, before: Dues, stand: Stand | None) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreError("the disk is full")
+        self.writes.append(len(changes))
+        for key, due in before.items():
+            assert self.due_of(self.values.get(key)) == due, "another timer would be deleted"
+        for key, value in changes.items():
+            self.values.pop(key, None)
+            if value is not None:
+                self.values[key] = value
+        if stand is not None:
+            self.stand = stand._replace(position=stand.position or self.stand.position)
+
+
+def behind(database: DictDatabase, most: int, now: Callable[[], int] = int) -> WriteBehind:
+    return WriteBehind(database, Allowance(most), now)
+
+
+def due_in(value: bytes | None) -> int | None:
+    return value[0] if value else None
+
+
+KEYS = st.sampled_from([f"c:{n}" for n in range(8)])
+STATES = st.none() | st.binary(min_size=1, max_size=3)
+WRITES = st.tuples(st.dictionaries(KEYS, STATES, max_size=4), st.sets(KEYS), st.booleans())
+
+
+@given(
+    writes=st.lists(st.tuples(WRITES, st.integers(0, AGE_MS), st.integers(0, 1)), max_size=12),
+    most=st.integers(1, 12 * ENTRY_BYTES),
+)
+def test_the_newest_is_read_and_a_restore_from_where_it_stands_has_everything(
+    writes: list[tuple[tuple[Changes, set[str], bool], int, int]], most: int
+) -> None:
+    database, log, now = DictDatabase(), list[Changes](), 0
+    database.due_of = due_in
+    waiting = behind(database, most, lambda: now)
+    model: dict[str, bytes | None] = {}
+    for (states, told, moves_on), passed, refusals in writes:
+        now += passed
+        database.refusals = refusals
+        changes = dict(states)
+        if moves_on:
+            changes[POSITION_KEY] = str(len(log)).encode()
+        before = {key: due_in(model.get(key)) for key in states if key in told}
+        log.append(changes)
+        model |= changes
+        try:
+            waiting.write(changes, before, len(log), None)
+        except StoreError:
+            assert not database.refusals
+        assert {key: waiting.get(key) for key in model} == model
+        restored: dict[str, bytes | None] = {
+            **database.values,
+            POSITION_KEY: database.get(POSITION_KEY),
+        }
+        for each in log[database.stand.offset :]:
+            restored |= each
+        assert {key: restored.get(key) for key in model} == model
+    database.refusals = 0
+    waiting.empty()
+    assert {key: database.get(key) for key in model} == model
+    assert database.stand.offset == len(log)
+    assert waiting.stand is None
+    assert not list(waiting.waiting())
+
+
+def test_of_a_state_that_changes_again_only_the_last_version_leaves() -> None:
+    database = DictDatabase()
+    waiting = behind(database, 1_000 * ENTRY_BYTES)
+    for number in range(100):
+        waiting.write({"c:1": bytes([number]), "c:2": b"two"}, {}, number + 1, None)
+    waiting.empty()
+    assert database.writes == [2]
+    assert database.values == {"c:1": bytes([99]), "c:2": b"two"}
+
+
+def test_what_is_much_leaves_in_parts_and_what_is_old_too() -> None:
+    now, database = [0], DictDatabase()
+    waiting = behind(database, 2_000 * ENTRY_BYTES, lambda: now[0])
+    waiting.write({f"c:{n}": b"" for n in range(1_000)}, {}, 1, None)
+    for number in range(5):
+        waiting.write({f"a:{number}": b""}, {}, number + 2, None)
+    assert database.writes == [LEAVING_LEAST] * 5
+    assert database.stand.offset == 0
+    waiting.empty()
+    waiting.write({"c:x": b"old"}, {}, 8, None)
+    for now[0] in (AGE_MS - 1, AGE_MS, AGE_MS):
+        assert "c:x" not in database.values
+        waiting.write({}, {}, 9, None)
+    assert database.values["c:x"] == b"old"
+
+
+def test_stores_share_what_may_wait() -> None:
+    allowance = Allowance(1_200)
+    parts = []
+    for database in (DictDatabase(), DictDatabase()):
+        WriteBehind(database, allowance, int)
+        parts.append(allowance.part)
+    assert parts == [1_200, 600]
+
+
+def test_it_stands_at_the_time_of_what_was_read_last() -> None:
+    database = DictDatabase()
+    waiting = behind(database, 10, lambda: 5_000)
+    waiting.write({"c:1": b"one"}, {}, 1, 1_000)
+    waiting.empty()
+    assert database.stand == Stand(1, 1_000, None)
