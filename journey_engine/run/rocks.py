@@ -138,8 +138,10 @@ class Database:
                 put(name.encode(), value)
         if stand is not None:
             put(OFFSET_KEY, _STANDS.pack(stand.offset, stand.stood_ms))
-            if stand.position is not None:
+            if stand.position:
                 put(POSITION_KEY_BYTES, stand.position)
+            elif stand.position is not None:
+                batch.delete(POSITION_KEY_BYTES)
         if self._ordered:
             self._move_timers(batch, changes, before)
         now = self._now_ms()

@@ -23,6 +23,9 @@ LEAVING_LEAST: Final = 64
 LEAVING_MOST: Final = 10_000
 """So many leave at once where all must."""
 
+_ABSENT: Final = b""
+"""No state has so few bytes."""
+
 Changes = Mapping[str, bytes | None]
 """By state key the bytes, None to delete them."""
 Dues = Mapping[str, int | None]
@@ -37,7 +40,7 @@ class Stand(NamedTuple):
     stood_ms: int
     """The wall time up to which nothing else lay before it."""
     position: bytes | None
-    """The partition's position record there; None: the one before holds."""
+    """The partition's position record there; None: the one before holds, b"": there is none."""
 
 
 class Database(Protocol):
@@ -87,13 +90,6 @@ class Collected:
         self.stand: Stand | None = None
         """Where the last write came to; None where there was none."""
 
-    def put(self, key: str, value: bytes | None) -> None:
-        """Take a state in, in place of its version before."""
-        if key in self.changes:
-            self.bytes -= _size(self.changes[key])
-        self.changes[key] = value
-        self.bytes += _size(value)
-
     def drop(self, key: str) -> None:
         """Let go of a state of which there is a later version."""
         self.bytes -= _size(self.changes.pop(key))
@@ -109,6 +105,12 @@ class Collected:
             if key in self.before:
                 before[key] = self.before.pop(key)
         return part, before
+
+    def put_back(self, part: Changes, before: Dues) -> None:
+        """Have what was taken wait on."""
+        self.changes |= part
+        self.before |= before
+        self.bytes += sum(map(_size, part.values()))
 
 
 class WriteBehind:
@@ -133,7 +135,7 @@ class WriteBehind:
             if key in each.changes:
                 return each.changes[key]
             if key == POSITION_KEY and each.stand is not None and each.stand.position is not None:
-                return each.stand.position
+                return each.stand.position or None
         return self._database.get(key)
 
     def waiting(self) -> Iterator[tuple[str, bytes | None]]:
@@ -151,8 +153,9 @@ class WriteBehind:
         if self._collecting.stand is None:
             self._collecting = Collected(now)
         collecting = self._collecting
-        position = None if collecting.stand is None else collecting.stand.position
-        position = self._collect(changes, before) or position
+        position = self._collect(changes, before)
+        if position is None and collecting.stand is not None:
+            position = collecting.stand.position
         stood_ms = now if appended_ms is None else appended_ms
         collecting.stand = Stand(offset, stood_ms, position)
         if self._leaving.stand is not None:
@@ -164,18 +167,24 @@ class WriteBehind:
         """The position among them, which is no state: it goes with the stand."""
         collecting, leaving = self._collecting, self._leaving
         position: bytes | None = None
+        mine, size = collecting.changes, 0
         for key, value in changes.items():
             if key == POSITION_KEY:
-                position = value
+                position = b"" if value is None else value
                 continue
-            if key not in collecting.changes:
+            replaced = mine.get(key, _ABSENT)
+            if replaced == _ABSENT:
                 known = before
                 if key in leaving.changes:  # what `before` tells of never comes to the database
                     leaving.drop(key)
                     known = leaving.before
                 if key in known:
                     collecting.before[key] = known[key]
-            collecting.put(key, value)
+            else:
+                size -= _size(replaced)
+            mine[key] = value
+            size += _size(value)
+        collecting.bytes += size
         return position
 
     def empty(self) -> None:
@@ -202,9 +211,7 @@ class WriteBehind:
         try:
             self._database.write(part, before, None if leaving.changes else leaving.stand)
         except BaseException:
-            for key, value in part.items():
-                leaving.put(key, value)
-            leaving.before |= before
+            leaving.put_back(part, before)
             raise
         if not leaving.changes:
             self._leaving = Collected(0)

@@ -30,7 +30,7 @@ class DictDatabase:
         self.due_of: Callable[[bytes | None], int | None] = lambda _: None
 
     def get(self, key: str) -> bytes | None:
-        return self.stand.position if key == POSITION_KEY else self.values.get(key)
+        return (self.stand.position or None) if key == POSITION_KEY else self.values.get(key)
 
     def write(self, changes: Changes, before: Dues, stand: Stand | None) -> None:
         if self.refusals:
@@ -44,7 +44,8 @@ class DictDatabase:
             if value is not None:
                 self.values[key] = value
         if stand is not None:
-            self.stand = stand._replace(position=stand.position or self.stand.position)
+            position = self.stand.position if stand.position is None else stand.position
+            self.stand = stand._replace(position=position)
 
 
 def behind(database: DictDatabase, most: int, now: Callable[[], int] = int) -> WriteBehind:
@@ -57,7 +58,8 @@ def due_in(value: bytes | None) -> int | None:
 
 KEYS = st.sampled_from([f"c:{n}" for n in range(8)])
 STATES = st.none() | st.binary(min_size=1, max_size=3)
-WRITES = st.tuples(st.dictionaries(KEYS, STATES, max_size=4), st.sets(KEYS), st.booleans())
+POSITIONS = st.dictionaries(st.just(POSITION_KEY), st.none() | st.binary(min_size=1, max_size=3))
+WRITES = st.tuples(st.dictionaries(KEYS, STATES, max_size=4), st.sets(KEYS), POSITIONS)
 
 
 @given(
@@ -65,18 +67,16 @@ WRITES = st.tuples(st.dictionaries(KEYS, STATES, max_size=4), st.sets(KEYS), st.
     most=st.integers(1, 12 * ENTRY_BYTES),
 )
 def test_the_newest_is_read_and_a_restore_from_where_it_stands_has_everything(
-    writes: list[tuple[tuple[Changes, set[str], bool], int, int]], most: int
+    writes: list[tuple[tuple[Changes, set[str], Changes], int, int]], most: int
 ) -> None:
     database, log, now = DictDatabase(), list[Changes](), 0
     database.due_of = due_in
     waiting = behind(database, most, lambda: now)
     model: dict[str, bytes | None] = {}
-    for (states, told, moves_on), passed, refusals in writes:
+    for (states, told, position), passed, refusals in writes:
         now += passed
         database.refusals = refusals
-        changes = dict(states)
-        if moves_on:
-            changes[POSITION_KEY] = str(len(log)).encode()
+        changes = {**states, **position}
         before = {key: due_in(model.get(key)) for key in states if key in told}
         log.append(changes)
         model |= changes
