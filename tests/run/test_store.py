@@ -78,20 +78,6 @@ def test_none_deletes_and_deleting_what_is_absent_is_no_error(store: Store) -> N
     assert store.changelog_offset() == 2
 
 
-@pytest.mark.parametrize("kind", KEPT)
-def test_a_position_that_was_forgotten_is_gone_after_a_restart_too(
-    tmp_path: Path, kind: type[DiskStore | SnapshotStore]
-) -> None:
-    for changes, found in (({POSITION_KEY: b"here"}, b"here"), ({POSITION_KEY: None}, None)):
-        store = kind(tmp_path / "p0", MEMORY)
-        store.write(changes, 1)
-        assert store.get(POSITION_KEY) == found
-        store.close()
-        again = kind(tmp_path / "p0", MEMORY)
-        assert again.get(POSITION_KEY) == found
-        again.close()
-
-
 KEYS = st.sampled_from(["c:1", "c:2", "a:1", "c:10"])
 WRITES = st.lists(
     st.dictionaries(KEYS, st.none() | st.binary(max_size=4).map(data), max_size=3), max_size=6
@@ -172,7 +158,12 @@ def test_the_disk_keeps_states_and_offset_over_a_restart(
     assert again.get(POSITION_KEY) == b"here"
     assert again.changelog_offset() == 42
     assert again.timers(dict[str, int | None]().items).pop(3) == (3, "c:1")
+    again.write({POSITION_KEY: None}, 43)
     again.close()
+
+    forgotten = kind(tmp_path / "p0", MEMORY)
+    assert (forgotten.get(POSITION_KEY), forgotten.changelog_offset()) == (None, 43)
+    forgotten.close()
 
 
 def opened(folder: Path, kind: StoreKind, now_ms: Callable[[], int] = lambda: 0) -> Store:
