@@ -21,7 +21,7 @@ ENTRY_BYTES: Final = 320
 LEAVING_LEAST: Final = 64
 """So many leave with a write, or twice as many as it brings."""
 LEAVING_MOST: Final = 10_000
-"""So many leave at once where all must."""
+"""So many leave at once where all must, or more waits than may."""
 
 _ABSENT: Final = b""
 """No state has so few bytes."""
@@ -162,6 +162,8 @@ class WriteBehind:
             self._leave(max(LEAVING_LEAST, 2 * len(changes)))
         elif now - collecting.since_ms >= AGE_MS or 2 * collecting.bytes >= self._allowance.part:
             self._turn()
+        while self._collecting.bytes + self._leaving.bytes > self._allowance.part:
+            self._give_way()  # a restore brings more at once than may wait
 
     def _collect(self, changes: Changes, before: Dues) -> bytes | None:
         """The position among them, which is no state: it goes with the stand."""
@@ -194,13 +196,16 @@ class WriteBehind:
             StoreError: it refuses.
         """
         while self.stand is not None:
-            if self._leaving.stand is None:
-                self._turn()
-            self._leave(LEAVING_MOST)
+            self._give_way()
 
     def close(self) -> None:
         """Let another store have its part."""
         self._allowance.leave()
+
+    def _give_way(self) -> None:
+        if self._leaving.stand is None:
+            self._turn()
+        self._leave(LEAVING_MOST)
 
     def _turn(self) -> None:
         self._leaving, self._collecting = self._collecting, Collected(0)

@@ -126,6 +126,15 @@ def test_what_is_much_leaves_in_parts_and_what_is_old_too() -> None:
     assert database.values["c:x"] == b"old"
 
 
+def test_no_more_waits_than_may() -> None:
+    database, most = DictDatabase(), 100 * ENTRY_BYTES
+    waiting = behind(database, most)
+    for number in range(20):
+        states = {f"c:{number}-{n}": b"" for n in range(number * 30)}
+        waiting.write(states, {}, number + 1, None)
+        assert sum(1 for _ in waiting.waiting()) * ENTRY_BYTES <= most
+
+
 def test_stores_share_what_may_wait() -> None:
     allowance = Allowance(1_200)
     parts = []
