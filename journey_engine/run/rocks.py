@@ -41,7 +41,7 @@ WAITING_SHARE = 0.25
 """The part of the memory for states before they are written to RocksDB."""
 BUFFERS_SHARE = 0.25
 """The part of what RocksDB has for what was written to it before that goes to disk."""
-FLUSH_MS = 540_000
+FLUSH_MS = 480_000
 """How long what was written to RocksDB may be in memory only while more is written."""
 _ZERO = 2**63
 """Added to a due time, so that its bytes sort as it does."""

@@ -19,7 +19,9 @@ AGE_MS: Final = 60_000
 ENTRY_BYTES: Final = 320
 """What a state that waits takes beside its bytes."""
 LEAVING_LEAST: Final = 64
-"""So many leave with a write, or twice as many as it brings."""
+"""So many leave with a write at least, and twice as many as it brings."""
+LEAVING_WRITES: Final = 64
+"""After so many writes all have left, also where a write brings little."""
 LEAVING_MOST: Final = 10_000
 """So many leave at once where all must, or more waits than may."""
 
@@ -122,6 +124,7 @@ class WriteBehind:
         self._now_ms = now_ms
         self._collecting = Collected(0)
         self._leaving = Collected(0)
+        self._least = LEAVING_LEAST
         allowance.enter()
 
     @property
@@ -159,7 +162,7 @@ class WriteBehind:
         stood_ms = now if appended_ms is None else appended_ms
         collecting.stand = Stand(offset, stood_ms, position)
         if self._leaving.stand is not None:
-            self._leave(max(LEAVING_LEAST, 2 * len(changes)))
+            self._leave(max(self._least, 2 * len(changes)))
         elif now - collecting.since_ms >= AGE_MS or 2 * collecting.bytes >= self._allowance.part:
             self._turn()
         while self._collecting.bytes + self._leaving.bytes > self._allowance.part:
@@ -209,6 +212,7 @@ class WriteBehind:
 
     def _turn(self) -> None:
         self._leaving, self._collecting = self._collecting, Collected(0)
+        self._least = max(LEAVING_LEAST, -(-len(self._leaving.changes) // LEAVING_WRITES))
 
     def _leave(self, count: int) -> None:
         leaving = self._leaving

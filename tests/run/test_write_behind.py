@@ -10,6 +10,7 @@ from journey_engine.run.write_behind import (
     AGE_MS,
     ENTRY_BYTES,
     LEAVING_LEAST,
+    LEAVING_WRITES,
     Allowance,
     Changes,
     Dues,
@@ -124,6 +125,17 @@ def test_what_is_much_leaves_in_parts_and_what_is_old_too() -> None:
         assert "c:x" not in database.values
         waiting.write({}, {}, 9, None)
     assert database.values["c:x"] == b"old"
+
+
+def test_all_has_left_after_some_writes_however_little_they_bring() -> None:
+    database = DictDatabase()
+    waiting = behind(database, 2 * 20_000 * ENTRY_BYTES)
+    waiting.write({f"c:{n}": b"" for n in range(20_000)}, {}, 1, None)
+    for number in range(LEAVING_WRITES):
+        assert database.stand.offset == 0
+        waiting.write({}, {}, number + 2, None)
+    assert database.stand.offset == 1
+    assert len(database.values) == 20_000
 
 
 def test_no_more_waits_than_may() -> None:
