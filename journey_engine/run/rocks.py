@@ -13,7 +13,7 @@ first, as those ahead of the states are put right by the restore.
 import contextlib
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -23,10 +23,10 @@ from rocksdict import Cache, Rdict, ReadOptions, WriteBatch, WriteBufferManager
 from journey_engine.encode.state import header_due
 from journey_engine.run.clock import wall_ms
 from journey_engine.run.rocks_options import database_options, write_options
-from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore, StoreError
+from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, Changes, Dues, MemoryStore, StoreError
 from journey_engine.run.timers import Entry, StoredTimers, Timers, Unwritten
 from journey_engine.run.topics import TOMBSTONES_KEPT_MS
-from journey_engine.run.write_behind import Allowance, Changes, Dues, Stand, WriteBehind
+from journey_engine.run.write_behind import Allowance, Stand, WriteBehind
 
 MIB = 1024 * 1024
 OFFSET_KEY = b"m:changelog_offset"
@@ -272,9 +272,9 @@ class DiskStore:
 
     def write(
         self,
-        changes: Mapping[str, bytes | None],
+        changes: Changes,
         changelog_offset: int,
-        before: Mapping[str, int | None] = NOT_KNOWN,
+        before: Dues = NOT_KNOWN,
         appended_ms: int | None = None,
     ) -> None:
         """As in `Store`."""
@@ -332,9 +332,9 @@ class SnapshotStore(MemoryStore):
 
     def write(
         self,
-        changes: Mapping[str, bytes | None],
+        changes: Changes,
         changelog_offset: int,
-        before: Mapping[str, int | None] = NOT_KNOWN,
+        before: Dues = NOT_KNOWN,
         appended_ms: int | None = None,
     ) -> None:
         """As in `Store`."""

@@ -9,7 +9,7 @@ apart in it, and are walked through by the garbage collector: to let go of one t
 costs more than to write it while it is at hand and to read it again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from journey_engine.decide.due import UNKNOWN, next_due
@@ -18,7 +18,7 @@ from journey_engine.decide.message import PARTITION, VISITOR
 from journey_engine.decide.room_state import EMPTY_CHANNEL, ChannelState
 from journey_engine.decide.state import EMPTY, CustomerState, State
 from journey_engine.encode.state import compacted, encode_plain, header_due, read_state
-from journey_engine.run.store import Store
+from journey_engine.run.store import Changes, Store
 from journey_engine.run.timers import TimerIndex, Timers
 
 _NOTHING: Final = (EMPTY, EMPTY_CHANNEL, NOTHING_SAID)
@@ -192,7 +192,7 @@ class States:
         self._in_flight_before, self._before = self._before, {}
         return {key: compacted(data) if data else None for key, data in self._in_flight.items()}
 
-    def confirm(self, changes: Mapping[str, bytes | None], changelog_offset: int) -> None:
+    def confirm(self, changes: Changes, changelog_offset: int) -> None:
         """The changelog holds what was taken: write it, with whatever else `changes` holds."""
         self._store.write(changes, changelog_offset, self._in_flight_before)
         self._in_flight, self._in_flight_before = {}, {}

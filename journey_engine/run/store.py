@@ -14,8 +14,13 @@ from journey_engine.encode.state import header_due
 from journey_engine.run.timers import TimerIndex, Timers, Unwritten
 
 POSITION_KEY = position.POSITION_KEY.decode()
-NOT_KNOWN: Final[Mapping[str, int | None]] = {}
-"""Of no key when what the store holds is due."""
+
+Changes = Mapping[str, bytes | None]
+"""By state key the bytes, None to delete them."""
+Dues = Mapping[str, int | None]
+"""By state key when what is replaced is due; of others it is not known."""
+NOT_KNOWN: Final[Dues] = {}
+"""Of no key."""
 
 
 class StoreError(Exception):
@@ -31,9 +36,9 @@ class Store(Protocol):
 
     def write(
         self,
-        changes: Mapping[str, bytes | None],
+        changes: Changes,
         changelog_offset: int,
-        before: Mapping[str, int | None] = NOT_KNOWN,
+        before: Dues = NOT_KNOWN,
         appended_ms: int | None = None,
     ) -> None:
         """Apply all changes at once, None deletes; `changelog_offset` is the next one to read.
@@ -80,9 +85,9 @@ class MemoryStore:
 
     def write(
         self,
-        changes: Mapping[str, bytes | None],
+        changes: Changes,
         changelog_offset: int,
-        before: Mapping[str, int | None] = NOT_KNOWN,  # noqa: ARG002 - nothing is read for it
+        before: Dues = NOT_KNOWN,  # noqa: ARG002 - nothing is read for it
         appended_ms: int | None = None,  # noqa: ARG002 - it is never found again
     ) -> None:
         """As in `Store`."""

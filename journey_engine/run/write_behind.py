@@ -9,10 +9,10 @@ states that changed since some are ahead of that, and some behind, of which a la
 leave. The restore goes on from there and has them all.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
-from journey_engine.run.store import POSITION_KEY
+from journey_engine.run.store import POSITION_KEY, Changes, Dues
 
 AGE_MS: Final = 60_000
 """So long it collects at most, while there are writes."""
@@ -27,11 +27,6 @@ LEAVING_MOST: Final = 10_000
 
 _ABSENT: Final = b""
 """No state has so few bytes."""
-
-Changes = Mapping[str, bytes | None]
-"""By state key the bytes, None to delete them."""
-Dues = Mapping[str, int | None]
-"""By state key when what is replaced is due; of others it is not known."""
 
 
 class Stand(NamedTuple):
@@ -83,12 +78,13 @@ class Collected:
 
     __slots__ = ("before", "bytes", "changes", "since_ms", "stand")
 
-    def __init__(self, since_ms: int) -> None:
+    def __init__(self) -> None:
         self.changes: dict[str, bytes | None] = {}
         self.before: dict[str, int | None] = {}
         """When what the database holds of them is due, where that is known."""
         self.bytes = 0
-        self.since_ms = since_ms
+        self.since_ms = 0
+        """When the first write came."""
         self.stand: Stand | None = None
         """Where the last write came to; None where there was none."""
 
@@ -122,8 +118,8 @@ class WriteBehind:
         self._database = database
         self._allowance = allowance
         self._now_ms = now_ms
-        self._collecting = Collected(0)
-        self._leaving = Collected(0)
+        self._collecting = Collected()
+        self._leaving = Collected()
         self._least = LEAVING_LEAST
         allowance.enter()
 
@@ -152,12 +148,11 @@ class WriteBehind:
         Raises:
             StoreError: the database refuses what leaves; it waits on.
         """
-        now = self._now_ms()
-        if self._collecting.stand is None:
-            self._collecting = Collected(now)
-        collecting = self._collecting
+        now, collecting = self._now_ms(), self._collecting
         position = self._collect(changes, before)
-        if position is None and collecting.stand is not None:
+        if collecting.stand is None:
+            collecting.since_ms = now
+        elif position is None:
             position = collecting.stand.position
         stood_ms = now if appended_ms is None else appended_ms
         collecting.stand = Stand(offset, stood_ms, position)
@@ -211,7 +206,7 @@ class WriteBehind:
         self._leave(LEAVING_MOST)
 
     def _turn(self) -> None:
-        self._leaving, self._collecting = self._collecting, Collected(0)
+        self._leaving, self._collecting = self._collecting, Collected()
         self._least = max(LEAVING_LEAST, -(-len(self._leaving.changes) // LEAVING_WRITES))
 
     def _leave(self, count: int) -> None:
@@ -223,7 +218,7 @@ class WriteBehind:
             leaving.put_back(part, before)
             raise
         if not leaving.changes:
-            self._leaving = Collected(0)
+            self._leaving = Collected()
 
 
 def _size(value: bytes | None) -> int:

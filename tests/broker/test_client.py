@@ -117,11 +117,18 @@ async def put(rig: ShippedRig, *records: OutRecord) -> None:
 
 
 class Sender:
-    """A consumer of the e-mail channel that notes what it was handed."""
+    """A consumer of a channel that notes what it was handed."""
 
-    def __init__(self, settings: Settings, *, count: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        count: int,
+        channel: str = "email",
+        kind: type[CommandConsumer] = CommandConsumer,
+    ) -> None:
         self.handed: list[str] = []
-        self.consumer = CommandConsumer("email", group="mailer", settings=settings, at_once=4)
+        self.consumer = kind(channel, group="mailer", settings=settings, at_once=4)
         self._count = count
 
     async def _take(self, command: Command) -> None:
@@ -129,8 +136,8 @@ class Sender:
         if len(self.handed) == self._count:
             self.consumer.stop()
 
-    async def run(self) -> list[str]:
-        async with asyncio.timeout(PATIENCE_S):
+    async def run(self, within_s: float = PATIENCE_S) -> list[str]:
+        async with asyncio.timeout(within_s):
             await self.consumer.run(self._take)
         return self.handed
 

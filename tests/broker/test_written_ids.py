@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from journey_engine.client import Command, CommandConsumer, EventPublisher
+from journey_engine.client import CommandConsumer, EventPublisher
 from journey_engine.decode.whole import read_whole
 from journey_engine.run.contracts import read_published
 from journey_engine.run.learning import Learner
@@ -20,9 +20,8 @@ from journey_engine.run.settings import Settings
 from journey_engine.run.subjects import enroll, subjects
 from journey_engine.run.tailing import tail
 from journey_engine.run.writing_ids import frame_with_ids
-from tests.broker.rig import PATIENCE_S
 from tests.broker.shipped import ShippedRig
-from tests.broker.test_client import asked, put
+from tests.broker.test_client import Sender, asked, put
 from tests.registry.server import RegistryServer
 from tests.run.shop import SCHEMAS
 
@@ -95,16 +94,7 @@ async def test_a_sender_reads_commands_with_ids(rig: ShippedRig) -> None:
     assert record.value is not None
     assert record.value[:5] == framed.frames["Command"]
     await put(rig, record)
-    consumer = CommandConsumer("email", group="mailer", settings=rig.settings)
-    handed: list[str] = []
-
-    async def take(command: Command) -> None:
-        handed.append(command.command_id)
-        consumer.stop()
-
-    async with asyncio.timeout(60):
-        await consumer.run(take)
-    assert handed == ["k1"]
+    assert await Sender(rig.settings, count=1).run(within_s=60) == ["k1"]
 
 
 class LateConsumer(CommandConsumer):
@@ -127,18 +117,8 @@ async def test_a_command_that_comes_before_its_partition_is_begun_with_is_not_lo
         port = silent.getsockname()[1]
         urls = (f"http://127.0.0.1:{port}", *rig.settings.registry_urls)
         slow = {"registry_urls": urls, "registry_timeout_s": 2.0}
-        consumer = LateConsumer(
-            "email", group="mailer", settings=rig.settings.model_copy(update=slow)
-        )
-        handed: list[str] = []
-
-        async def take(command: Command) -> None:
-            handed.append(command.command_id)
-            consumer.stop()
-
-        async with asyncio.timeout(60):
-            await consumer.run(take)
-    assert handed == ["k1"]
+        settings = rig.settings.model_copy(update=slow)
+        assert await Sender(settings, count=1, kind=LateConsumer).run(within_s=60) == ["k1"]
 
 
 async def test_what_a_worker_writes_names_its_schemas_by_their_ids(rig: ShippedRig) -> None:
@@ -146,20 +126,13 @@ async def test_what_a_worker_writes_names_its_schemas_by_their_ids(rig: ShippedR
     await register(rig)
     access = {"JOURNEY_REGISTRY_URLS": rig.settings.registry_urls[0], "JOURNEY_CLOCK": "wall"}
     at = datetime.now(UTC) - timedelta(minutes=2)  # the message is due at once
-    consumer = CommandConsumer("push", group="pusher", settings=rig.settings)
-    handed: list[str] = []
-
-    async def take(command: Command) -> None:
-        handed.append(command.command_id)
-        consumer.stop()
-
+    sender = Sender(rig.settings, count=1, channel="push")
     with rig.start(**access, JOURNEY_REGISTRY_WRITE_IDS="true") as worker:
         await worker.ready()
         async with EventPublisher("shop", channel="web", settings=rig.settings) as events:
             for kind in ("PushTokenAdded", "PaymentFailed"):
                 await events.publish(kind, customer_id="c1", occurred_at=at)
-        async with asyncio.timeout(PATIENCE_S):
-            await consumer.run(take)
+        handed = await sender.run()
         assert worker.stop() == 0
     read = await with_ids(rig, [*rig.names.commands.values(), *rig.names.outputs.values()])
     assert {name for name, _ in read} == {"Command", "Transition", "SendDecision"}

@@ -5,15 +5,13 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journey_engine.run.store import POSITION_KEY, StoreError
+from journey_engine.run.store import POSITION_KEY, Changes, Dues, StoreError
 from journey_engine.run.write_behind import (
     AGE_MS,
     ENTRY_BYTES,
     LEAVING_LEAST,
     LEAVING_WRITES,
     Allowance,
-    Changes,
-    Dues,
     Stand,
     WriteBehind,
 )
@@ -28,7 +26,6 @@ class DictDatabase:
         self.refusals = 0
         self.writes: list[int] = []
         """How many states came with each."""
-        self.due_of: Callable[[bytes | None], int | None] = lambda _: None
 
     def get(self, key: str) -> bytes | None:
         return (self.stand.position or None) if key == POSITION_KEY else self.values.get(key)
@@ -39,7 +36,7 @@ class DictDatabase:
             raise StoreError("the disk is full")
         self.writes.append(len(changes))
         for key, due in before.items():
-            assert self.due_of(self.values.get(key)) == due, "another timer would be deleted"
+            assert due_in(self.values.get(key)) == due, "another timer would be deleted"
         for key, value in changes.items():
             self.values.pop(key, None)
             if value is not None:
@@ -71,7 +68,6 @@ def test_the_newest_is_read_and_a_restore_from_where_it_stands_has_everything(
     writes: list[tuple[tuple[Changes, set[str], Changes], int, int]], most: int
 ) -> None:
     database, log, now = DictDatabase(), list[Changes](), 0
-    database.due_of = due_in
     waiting = behind(database, most, lambda: now)
     model: dict[str, bytes | None] = {}
     for (states, told, position), passed, refusals in writes:
