@@ -99,7 +99,7 @@ def test_the_newest_is_read_and_a_restore_from_where_it_stands_has_everything(
 
 def test_of_a_state_that_changes_again_only_the_last_version_leaves() -> None:
     database = DictDatabase()
-    waiting = behind(database, 1_000 * ENTRY_BYTES)
+    waiting = behind(database, 20 * ENTRY_BYTES)
     for number in range(100):
         waiting.write({"c:1": bytes([number]), "c:2": b"two"}, {}, number + 1, None)
     waiting.empty()
