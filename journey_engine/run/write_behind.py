@@ -17,7 +17,7 @@ from journey_engine.run.store import POSITION_KEY, Changes, Dues
 AGE_MS: Final = 60_000
 """So long it collects at most, while there are writes."""
 ENTRY_BYTES: Final = 320
-"""What a state that waits takes beside its bytes."""
+"""What a state that waits takes beside its bytes; estimated, its key and its due time among it."""
 LEAVING_LEAST: Final = 64
 """So many leave with a write at least, and twice as many as it brings."""
 LEAVING_WRITES: Final = 64
