@@ -250,7 +250,7 @@ class _Column(NamedTuple):
 
     name: str
     plain: type | None
-    default: object
+    default: Any
     field: Field
     type: Any
 

@@ -96,6 +96,7 @@ class Replay:
             partitions=partitions,
         )
         self.summary = Summary()
+        self._keys: set[bytes | None] = set()
         self._tasks = {
             partition: PartitionTask(partition, wiring, MemoryStore(), StreamClock(), observer)
             for partition in range(partitions)
@@ -110,9 +111,10 @@ class Replay:
 
     def outputs(self, records: Iterable[Record]) -> Iterator[Logged]:
         """Take the records of a log as `decode.log.route` yields them, marks among them."""
-        rest = self.summary.counting(records)
+        rest = iter(records)
         with collected_rarely():
             while batch := list(islice(rest, BATCH)):
+                self.summary.count(batch, self._keys)
                 self._feed(batch)
                 if self._conducted:
                     known = min([task.lowest_tail() for task in self._tasks.values()])

@@ -13,7 +13,7 @@ NOT_REFUSED = frozenset({CandidateOutcome.SENT, CandidateOutcome.DEFERRED})
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of a run. `counting` sees what goes in, `add` what a flush came to."""
+    """Counts of a run. `count` sees what goes in, `add` what a flush came to."""
 
     events: int = 0
     """Records but for time marks."""
@@ -31,14 +31,19 @@ class Summary:
     dead_letters: Counter[str] = field(default_factory=Counter)
 
     def counting(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Hand the records on, counting events and customers."""
+        """Hand the records on, each counted as it passes."""
         keys: set[bytes | None] = set()
+        for record in records:
+            self.count([record], keys)
+            yield record
+
+    def count(self, records: Iterable[Record], keys: set[bytes | None]) -> None:
+        """Count events and customers; `keys`, of the records before, grows."""
         for record in records:
             if record.value is not None:
                 self.events += 1
                 keys.add(record.key)
-                self.customers = len(keys)
-            yield record
+        self.customers = len(keys)
 
     def merge(self, other: "Summary") -> None:
         """Add what other partitions came to over the same log, whose events are counted here."""

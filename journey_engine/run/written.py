@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from journey_engine.decide.decision import Command, SendDecision, Transition
+from journey_engine.decide.decision import Command, Experiment, JourneyRef, SendDecision, Transition
+from journey_engine.decide.origin import Origin
 from journey_engine.run.outbox import DeadLetter
 from journey_engine.run.replay import Logged
 
+BUFFER_BYTES: Final = 1024 * 1024
+"""Of each file."""
 FILES: dict[type, str] = {
     Command: "commands.jsonl",
     Transition: "transitions.jsonl",
@@ -18,18 +22,45 @@ FILES: dict[type, str] = {
 }
 
 
-def output_fields(output: Command | Transition | SendDecision) -> dict[str, Any]:
+_RENAMED: Final = {"from_stage": "from", "to_stage": "to"}
+
+
+class _Shape:
+    """A kind of record with its fields in the order of their names, as JSON has them."""
+
+    def __init__(self, kind: type[msgspec.Struct], *left_out: str) -> None:
+        fields = kind.__struct_fields__
+        kept = sorted(set(fields) - set(left_out), key=lambda name: _RENAMED.get(name, name))
+        self._make: Any = msgspec.defstruct(kind.__name__, kept, rename=_RENAMED, gc=False)
+        self._values: Any = itemgetter(*map(fields.index, kept))
+
+    def of(self, record: msgspec.Struct) -> Any:  # noqa: ANN401 - a struct of no class known here
+        """The record in this shape."""
+        return self._make(*self._values(msgspec.structs.astuple(record)))
+
+
+# Traces are headers, no fields of a record.
+_CAUSATION: Final = _Shape(Origin, "traceparent")
+_EXPERIMENT: Final = _Shape(Experiment)
+_JOURNEY: Final = _Shape(JourneyRef)
+_COMMAND: Final = _Shape(Command, "linked")
+_TRANSITION: Final = _Shape(Transition)
+_DECISION: Final = _Shape(SendDecision)
+
+
+def _shaped(output: Command | Transition | SendDecision) -> object:
     """The output under the names of its record in `schemas/`, times in milliseconds."""
-    fields: dict[str, Any] = msgspec.structs.asdict(output)
-    if not isinstance(output, SendDecision):
-        fields["causation"] = msgspec.structs.asdict(output.causation)
-        # Traces are headers, no fields of a record.
-        del fields["causation"]["traceparent"]
-        fields.pop("linked", None)
-    if isinstance(output, Transition):
-        fields["from"] = fields.pop("from_stage")
-        fields["to"] = fields.pop("to_stage")
-    return fields
+    if isinstance(output, SendDecision):
+        return _DECISION.of(output)
+    if isinstance(output, Command):
+        shaped = _COMMAND.of(output)
+        shaped.journey = _JOURNEY.of(output.journey)
+    else:
+        shaped = _TRANSITION.of(output)
+    shaped.causation = _CAUSATION.of(output.causation)
+    if output.experiment is not None:
+        shaped.experiment = _EXPERIMENT.of(output.experiment)
+    return shaped
 
 
 class Line(NamedTuple):
@@ -44,10 +75,10 @@ class Line(NamedTuple):
 
 def lines(logged: Iterable[Logged]) -> Iterator[Line]:
     """The outputs as lines; dead letters have none."""
-    encoder = msgspec.json.Encoder(order="sorted")
+    encoder = msgspec.json.Encoder(order="deterministic")
     for at, partition, sequence, output in logged:
         if not isinstance(output, DeadLetter):
-            text = encoder.encode(output_fields(output)) + b"\n"
+            text = encoder.encode(_shaped(output)) + b"\n"
             yield Line(at, partition, sequence, FILES[type(output)], text)
 
 
@@ -56,7 +87,8 @@ def write_lines(written: Iterable[Line], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         files = {
-            name: stack.enter_context((directory / name).open("wb")) for name in FILES.values()
+            name: stack.enter_context((directory / name).open("wb", BUFFER_BYTES))
+            for name in FILES.values()
         }
         for line in written:
             files[line.file].write(line.text)

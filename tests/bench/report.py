@@ -128,8 +128,8 @@ def _taken(kept: Mapping[str, Any]) -> str:
         if settings.get(key)
     )
     return (
-        f"{taken['at']}, commit {taken['commit']}, {taken['cores']} cores, "
-        f"load before {taken['load_1m']}; {told}."
+        f"{taken['at']}, commit {taken['commit']}, Python {taken['python']}, "
+        f"{taken['cores']} cores, load before {taken['load_1m']}; {told}."
     )
 
 
