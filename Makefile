@@ -26,7 +26,7 @@ SECURITY := var/security
 # What programs in JavaScript need; npm writes this file last.
 NODE := tests/contract/node/node_modules/.package-lock.json
 # What the image has beside the package.
-IMAGE_EXTRAS := otel registry rocksdb uvloop
+IMAGE_EXTRAS := otel registry rocksdb
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-annotate --no-header
 # Peers of the bench that have packages of their own.

@@ -134,7 +134,7 @@ def test_the_image_has_the_packages_that_a_setting_asks_for() -> None:
     lock = (DEPLOY / "image.lock").read_text()
     locked = set(re.findall(r"^([a-z0-9-]+)==", lock, flags=re.MULTILINE))
     assert CONFIGURED["JOURNEY_REGISTRY_URLS"]
-    for extra in ("registry", "otel", "rocksdb", "uvloop"):
+    for extra in ("registry", "otel", "rocksdb"):
         needed = {re.split(r"[^a-z0-9-]", each)[0] for each in extras[extra]}
         assert needed <= locked, extra
 
