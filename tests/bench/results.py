@@ -32,7 +32,7 @@ def taken() -> dict[str, object]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
         "commit": commit.stdout.strip(),
-        # How the interpreter was built is worth a fifth of the rate.
+        # How the interpreter was built is worth a sixth of the rate.
         "python": f"{platform.python_version()} ({Path(sys.executable).resolve()})",
         "cores": psutil.cpu_count(),
         "memory_gib": psutil.virtual_memory().total >> 30,
