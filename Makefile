@@ -36,7 +36,7 @@ KAFKA_STREAMS := tests/bench/peers/kafka-streams
 WITH_NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(NATIVE):$(CURDIR)
 # Nothing compiled has a part in these.
 NOT_NATIVE := $(addprefix tests/run/test_,cores.py garbage.py log_files.py positions.py settings.py sharing.py supervisor.py transport.py upstream.py)
-NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py twins.py) tests/avro $(addprefix tests/decode/test_,decode.py registry_frames.py) tests/decide \
+NATIVE_TESTS := $(addprefix tests/native/,imported.py fuzz.py letters.py twins.py) tests/avro $(addprefix tests/decode/test_,decode.py log.py registry_frames.py) tests/decide \
   tests/encode tests/properties tests/replay $(filter-out $(NOT_NATIVE),$(wildcard tests/run/test_*.py))
 
 .PHONY: help
