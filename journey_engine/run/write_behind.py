@@ -16,8 +16,12 @@ from journey_engine.run.store import POSITION_KEY, Changes, Dues
 
 AGE_MS: Final = 60_000
 """So long it collects at most, while there are writes."""
-ENTRY_BYTES: Final = 320
-"""What a state that waits takes beside its bytes; estimated, its key and its due time among it."""
+COLLECTED_SHARE: Final = 0.75
+"""Of the bytes that may wait, at which they leave. While they do, half as many come at most."""
+ENTRY_BYTES: Final = 240
+"""What a state that waits takes beside its bytes: 180 to 215 with its key and due time, measured,
+and of those that leave the places in a dict which they have left.
+"""
 LEAVING_LEAST: Final = 64
 """So many leave with a write at least, and twice as many as it brings."""
 LEAVING_WRITES: Final = 64
@@ -158,7 +162,10 @@ class WriteBehind:
         collecting.stand = Stand(offset, stood_ms, position)
         if self._leaving.stand is not None:
             self._leave(max(self._least, 2 * len(changes)))
-        elif now - collecting.since_ms >= AGE_MS or 2 * collecting.bytes >= self._allowance.part:
+        elif (
+            now - collecting.since_ms >= AGE_MS
+            or collecting.bytes >= COLLECTED_SHARE * self._allowance.part
+        ):
             self._turn()
         while self._collecting.bytes + self._leaving.bytes > self._allowance.part:
             self._give_way()  # a restore brings more at once than may wait

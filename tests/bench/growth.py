@@ -23,7 +23,7 @@ from tests.bench.job import Shop
 from tests.bench.latency import latency
 from tests.bench.measuring import Broker, measure
 from tests.bench.outcome import DifferentError
-from tests.bench.results import FOLDER, WIDTH, keep, read
+from tests.bench.results import FOLDER, WIDTH, commit, keep, read
 
 CHECKED_UP_TO = 1_000_000
 """Customers; the states of more do not fit beside what is expected of them."""
@@ -36,6 +36,7 @@ class Point:
     x: float
     series: str = "engine"
     customers: int = 100_000
+    events: int = 300_000
     partitions: int = 4
     unread: float = 0.0
     journeys: int = 1
@@ -46,7 +47,9 @@ class Point:
 STORES = ("disk", "memory")
 AXES: dict[str, list[Point]] = {
     "customers": [
-        Point(n, store, customers=n, engine={"store": store})
+        # RocksDB merges a partition's files once in some hundred thousand events of a million
+        # customers: a point of few events has either none of that or too much.
+        Point(n, store, customers=n, events=1_000_000, engine={"store": store})
         for n in (10_000, 100_000, 1_000_000, 5_000_000)
         for store in STORES
     ],
@@ -62,8 +65,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-growth", description=__doc__)
     parser.add_argument("axis", choices=AXES)
     parser.add_argument("--points", type=float, nargs="+", help="of the axis, instead of all")
+    parser.add_argument("--series", help="this line of the chart alone")
     parser.add_argument("--customers", type=int, help="instead of the axis's own, to try it")
-    parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--events", type=int, help="instead of the axis's own")
     parser.add_argument("--rounds", type=int, default=1, help="the best of so many counts")
     parser.add_argument("--rate", type=float, help="for the latency, instead of half load")
     parser.add_argument("--guarantee", default="at_least_once")
@@ -92,14 +96,15 @@ def main() -> int:
 
 def chosen_points(chosen: argparse.Namespace) -> Iterator[Point]:
     for point in AXES[chosen.axis]:
-        if chosen.points is None or point.x in chosen.points:
+        wanted = chosen.points is None or point.x in chosen.points
+        if wanted and chosen.series in (None, point.series):
             yield point
 
 
 async def taken(point: Point, chosen: argparse.Namespace, broker: Broker) -> dict[str, object]:
     """A point's figures: the run with the highest rate, and the latency at half of it."""
-    customers = chosen.customers or point.customers
-    shop = Shop(customers, chosen.events, point.partitions, point.unread)
+    customers, events = chosen.customers or point.customers, chosen.events or point.events
+    shop = Shop(customers, events, point.partitions, point.unread)
     with tempfile.TemporaryDirectory() as folder:
         definitions = grown(Path(folder) / "grown", point.journeys, point.listening)
         engine = Engine(
@@ -117,6 +122,8 @@ async def taken(point: Point, chosen: argparse.Namespace, broker: Broker) -> dic
         "x": point.x,
         "series": point.series,
         "customers": customers,
+        "events": events,
+        "commit": commit(),
         "per_cpu_second": round(run.per_cpu_second),
         "per_second": round(run.per_second),
         "rss_mib": run.rss_mib,
@@ -133,7 +140,7 @@ def add(chosen: argparse.Namespace, found: Mapping[str, object]) -> None:
     place = (found["x"], found["series"])
     points = [each for each in before["points"] if (each["x"], each["series"]) != place]
     points = sorted([*points, found], key=lambda each: (str(each["series"]), each["x"]))
-    settings = {"events": chosen.events, "rounds": chosen.rounds, "guarantee": chosen.guarantee}
+    settings = {"rounds": chosen.rounds, "guarantee": chosen.guarantee}
     keep(chosen.folder / f"{name}.json", settings, {"axis": chosen.axis, "points": points})
 
 

@@ -61,7 +61,7 @@ def growths(folder: Path) -> Iterator[str]:
         kept = read(f"growth-{axis}", folder)
         if kept is None:
             continue
-        yield f"### Against {title}\n\n{_taken(kept)}"
+        yield f"### Against {title}\n\nLast point: {_taken(kept)}"
         yield table(_GROWN, _points(kept["points"]))
         for key, what in (("per_cpu_second", "events for a CPU-second"), ("p99_ms", "p99, ms")):
             place = folder / f"growth-{axis}-{key}.svg"
@@ -82,6 +82,8 @@ _HEADINGS = (
 _GROWN = (
     "",
     "",
+    "commit",
+    "events",
     "events for a CPU-second",
     "events a second",
     "RSS, MiB",
@@ -123,8 +125,8 @@ def chart(title: str, points: Sequence[Mapping[str, Any]], key: str) -> bytes:
 def _taken(kept: Mapping[str, Any]) -> str:
     taken, settings = kept["taken"], kept["settings"]
     told = ", ".join(
-        f"{settings[key]:,} {word}"
-        for key, word in (("customers", "customers"), ("events", "events"), ("rounds", "rounds"))
+        f"{settings[key]:,} {key if settings[key] > 1 else key[:-1]}"
+        for key in ("customers", "events", "rounds")
         if settings.get(key)
     )
     return (
@@ -155,6 +157,8 @@ def _points(points: Sequence[Mapping[str, Any]]) -> Rows:
         yield (
             f"{point['x']:,g}" if point["x"] < 1000 else f"{point['x']:,.0f}",
             point["series"],
+            point["commit"],
+            _number(point["events"]),
             _number(point["per_cpu_second"]),
             _number(point["per_second"]),
             f"{point['rss_mib']}",

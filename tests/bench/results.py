@@ -26,18 +26,23 @@ def keep(path: Path, settings: Mapping[str, object], figures: Mapping[str, objec
 
 def taken() -> dict[str, object]:
     """When and where."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
     return {
         "at": datetime.now(UTC).isoformat(timespec="minutes"),
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         # How the interpreter was built is worth a sixth of the rate.
         "python": f"{platform.python_version()} ({Path(sys.executable).resolve()})",
         "cores": psutil.cpu_count(),
         "memory_gib": psutil.virtual_memory().total >> 30,
         "load_1m": round(psutil.getloadavg()[0], 1),
     }
+
+
+def commit() -> str:
+    """What is checked out."""
+    told = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip()
 
 
 def read(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:

@@ -48,14 +48,14 @@ def test_a_bench_is_a_table(tmp_path: Path) -> None:
 def test_an_axis_is_a_table_and_charts(tmp_path: Path) -> None:
     points: list[dict[str, Any]] = [
         {"x": x, "series": "disk", "per_cpu_second": rate, "per_second": 10, "rss_mib": 99}
-        | {"state_bytes": None, "p50_ms": 1.0, "p99_ms": 2.0}
+        | {"state_bytes": None, "p50_ms": 1.0, "p99_ms": 2.0, "events": 500, "commit": "abc"}
         for x, rate in ((10_000, 51_000), (5_000_000, 43_000))
     ]
-    keep(tmp_path / "growth-customers.json", {"events": 500}, {"points": points})
+    keep(tmp_path / "growth-customers.json", {"rounds": 1}, {"points": points})
 
     text = "\n".join(growths(tmp_path))
 
-    assert "| 5,000,000 | disk | 43,000 | 10 | 99 |  | 1 / 2 |" in text
+    assert "| 5,000,000 | disk | abc | 500 | 43,000 | 10 | 99 |  | 1 / 2 |" in text
     drawn = (tmp_path / "growth-customers-per_cpu_second.svg").read_text(encoding="utf-8")
     assert "5,000,000" in drawn
     assert "<script" not in drawn

@@ -3,8 +3,9 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from journey_engine.decide.decision import Command, Transition
+from journey_engine.decide.decision import Command, Experiment, Transition
 from journey_engine.decode.log import LogLine, route
 from journey_engine.run.clock import StreamClock
 from journey_engine.run.outbox import encode_output
@@ -102,3 +103,18 @@ def test_the_files_hold_one_line_for_each_output_under_the_names_of_the_schemas(
     assert [each["logged_at"] for each in transitions] == sorted(
         each["logged_at"] for each in transitions
     )
+
+
+def test_a_line_has_its_fields_in_the_order_of_their_names_however_deep_they_lie() -> None:
+    logged, experiment = list[Logged](), Experiment("thanks", "b", 0.5, contaminated=False)
+    for each in replayed(LOG)[1]:
+        if isinstance(each.output, Command | Transition):
+            drawn = replace(each.output, experiment=experiment)
+            logged.append(each._replace(output=drawn))
+
+    texts = [each.text.decode().rstrip() for each in lines(logged)]
+    assert {"from", "channel"} <= {name for text in texts for name in json.loads(text)}
+    for text in texts:
+        found = json.loads(text)
+        assert found["experiment"]["arm"] == "b"
+        assert text == json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -109,7 +109,7 @@ def test_of_a_state_that_changes_again_only_the_last_version_leaves() -> None:
 
 def test_what_is_much_leaves_in_parts_and_what_is_old_too() -> None:
     now, database = [0], DictDatabase()
-    waiting = behind(database, 2_000 * ENTRY_BYTES, lambda: now[0])
+    waiting = behind(database, 1_300 * ENTRY_BYTES, lambda: now[0])
     waiting.write({f"c:{n}": b"" for n in range(1_000)}, {}, 1, None)
     for number in range(5):
         waiting.write({f"a:{number}": b""}, {}, number + 2, None)
@@ -125,7 +125,7 @@ def test_what_is_much_leaves_in_parts_and_what_is_old_too() -> None:
 
 def test_all_has_left_after_some_writes_however_little_they_bring() -> None:
     database = DictDatabase()
-    waiting = behind(database, 2 * 20_000 * ENTRY_BYTES)
+    waiting = behind(database, 26_000 * ENTRY_BYTES)
     waiting.write({f"c:{n}": b"" for n in range(20_000)}, {}, 1, None)
     for number in range(LEAVING_WRITES):
         assert database.stand.offset == 0
