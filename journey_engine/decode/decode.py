@@ -35,6 +35,8 @@ FUTURE_MS: Final = 5 * 60_000
 LATEST_MS: Final = 253_402_300_799_999
 """No time read lies later: the end of 9999, the last that ISO 8601 can say in our outputs."""
 VALUE_BYTES_MAX: Final = 1024 * 1024
+ID_CHARS_MAX: Final = 256
+"""Of an `event_id`, a `source`, a `customer_id`, an `anonymous_id`: states hold many of them."""
 
 _DIGITS = len(str(LATEST_MS))
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -132,7 +134,7 @@ class Reader:
             compiled = native_reader(*self._reading(schema))
             if compiled is not None:
                 readers[begin] = (schema.name, compiled)
-        return NativeEvents(readers, self.value_bytes_max, LATEST_MS, FUTURE_MS).read
+        return NativeEvents(readers, self.value_bytes_max, ID_CHARS_MAX, LATEST_MS, FUTURE_MS).read
 
     def version(self, schema: EventSchema) -> Read | None:
         """How to read it; None if nobody reads its type. One that only a registry knows is made
@@ -257,12 +259,24 @@ def _invalid(
     if not identity or key != identity.encode():
         message = "the key is not the customer_id, else the anonymous_id, of the body"
         return Rejected(DeadLetterCode.INVALID, message)
-    if not event_id or not source:
-        return Rejected(DeadLetterCode.INVALID, "event_id and source must not be empty")
+    wrong = _wrong_length(identity, event_id, source)
+    if wrong is not None:
+        return Rejected(DeadLetterCode.INVALID, wrong)
     if not 0 <= occurred_at <= LATEST_MS:
         where = "before 1970" if occurred_at < 0 else "after 9999"
         return Rejected(DeadLetterCode.INVALID, f"occurred_at lies {where}")
     if occurred_at > timestamp + FUTURE_MS:
         ahead = occurred_at - timestamp
         return Rejected(DeadLetterCode.FUTURE, f"occurred_at is {ahead} ms after the record's time")
+    return None
+
+
+def _wrong_length(identity: str, event_id: str, source: str) -> str | None:
+    if not event_id or not source:
+        return "event_id and source must not be empty"
+    longest = max(len(identity), len(event_id), len(source))
+    if longest > ID_CHARS_MAX:
+        return (
+            f"an id, event_id or source of {longest} characters, at most {ID_CHARS_MAX} are taken"
+        )
     return None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 from fastavro import schemaless_writer
 
 from journey_engine.decode.bodies import LogBody
-from journey_engine.decode.decode import FUTURE_MS, MARK_HEADER
+from journey_engine.decode.decode import FUTURE_MS, LATEST_MS, MARK_HEADER
 from journey_engine.decode.frame import frame
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record, laid
@@ -192,7 +192,7 @@ class _Router:
             return self._place(line, line.channel, recorded_at, line.key, line.value)
         occurred_at = line.fields["occurred_at"]
         timestamp = occurred_at if line.recorded_at is None else line.recorded_at
-        if occurred_at <= timestamp + FUTURE_MS:
+        if occurred_at <= min(timestamp + FUTURE_MS, LATEST_MS):
             self.latest = max(self.latest, occurred_at)
         value = encode_event(line, self._schemas.events[line.type])
         identity = line.fields["customer_id"]

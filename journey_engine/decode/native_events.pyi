@@ -10,6 +10,7 @@ class Events:
         self,
         readers: Mapping[bytes, tuple[str, Reader] | Skipped],
         most: int,
+        longest: int,
         latest: int,
         future: int,
     ) -> None: ...

@@ -31,12 +31,16 @@ cdef class Events:
 
     cdef dict readers  # by the bytes of the frame the type's name and a `Reader`, or a `Skipped`
     cdef Py_ssize_t most
+    cdef Py_ssize_t longest  # characters of an id
     cdef int64_t latest
     cdef int64_t future
 
-    def __init__(self, dict readers, Py_ssize_t most, int64_t latest, int64_t future):
+    def __init__(
+        self, dict readers, Py_ssize_t most, Py_ssize_t longest, int64_t latest, int64_t future
+    ):
         self.readers = readers
         self.most = most
+        self.longest = longest
         self.latest = latest
         self.future = future
 
@@ -88,9 +92,10 @@ cdef class Events:
         cdef int64_t occurred_at = at
         if not 0 <= occurred_at <= self.latest or occurred_at - self.future > <int64_t>timestamp:
             return None
-        if not event_id or not source:
+        identity = anonymous_id if customer_id is None else customer_id
+        if not event_id or not source or not _is(fields[KEY], identity):
             return None
-        if not _is(fields[KEY], anonymous_id if customer_id is None else customer_id):
+        if len(event_id) > self.longest or len(source) > self.longest or len(identity) > self.longest:
             return None
         found_trace = trace(record) if fields[HEADERS] else None
         return Event(
