@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import astuple, replace
 
-from journey_engine.decide import cancels, channels, features, history, packed, profile, started
+from journey_engine.decide import cancels, channels, features, history, profile, started
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event
 from journey_engine.decide.feature_state import FeatureState
@@ -21,7 +21,9 @@ from journey_engine.define.profile_plan import ConsentRule, FeaturePlan, Profile
 
 _fields: Final = astuple
 LONG: Final = 64
-"""Characters from which a value, and entries from which a feature, count for the state's size."""
+"""Characters from which a value, and buckets from which a feature, count for the state's size."""
+_LONG_ENTRIES: Final = 1024
+"""Bytes from which the entries of a feature do."""
 CUSTOMER: Final = "customer"
 """Under this name guard errors in `customer.yaml` are counted."""
 
@@ -110,10 +112,13 @@ def _write_consent(draft: Draft, event: Event, rule: ConsentRule, view: View) ->
 
 
 def _has_room(draft: Draft, name: str, purpose: str, channel: Value) -> bool:
-    """Cells that the plan knows always find room; others, for later plans, up to a bound."""
+    """Cells that the plan knows always find room; others, for later plans, up to a bound, and none
+    whose name is long.
+    """
     plan = draft.plan
-    known = purpose in plan.consent_default and (channel is None or channel in plan.channels)
-    return known or name in draft.consent or len(draft.consent) < CONSENT_MAX
+    if purpose in plan.consent_default and (channel is None or channel in plan.channels):
+        return True
+    return name in draft.consent or (len(draft.consent) < CONSENT_MAX and len(name) <= LONG)
 
 
 def _count_all(draft: Draft, moment: Moment, event: Event, counted: Sequence[FeaturePlan]) -> None:
@@ -150,7 +155,7 @@ def _count(draft: Draft, event: Event, plan: FeaturePlan, kept: dict[str, Featur
         draft.started = started.without(draft.started, plan.id)
     kept[plan.id] = state = features.add(plan, state, at, item)
     _, entries, buckets = _fields(state)
-    if packed.length(entries) >= LONG or len(buckets) >= LONG:
+    if len(entries) >= _LONG_ENTRIES or len(buckets) >= LONG:
         draft.heavy = True
 
 
