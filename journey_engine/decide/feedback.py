@@ -114,7 +114,8 @@ def _fall_back(draft: Draft, moment: Moment, event: Event, sent: Sent, place: Pe
     action = actions.find(journey, place.action)
     if journey is None or action is None or event.backfill:
         return
-    if memory.is_late(draft, journey, event) or _was_left(draft, action, place):
+    taken_back = sent.not_before == standing.TAKEN_BACK or _was_left(draft, action, place)
+    if taken_back or memory.is_late(draft, journey, event):
         return
     tried = [*place.tried, sent.channel]
     left = standing.channels_left(action, tried)

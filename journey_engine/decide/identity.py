@@ -100,7 +100,7 @@ def hand_over(draft: Draft, message: IdentityAsked) -> None:
     known = draft.identity or NOBODY
     handed = None
     if known.alias_of is None:
-        handed = draft.state
+        handed = draft.next_state()
         alias = Identity(known.erased, message.customer)
         draft.out.state = CustomerState(life=draft.state.life, identity=alias)
     target, name = CUSTOMER + message.customer, handed_id(message.id)
