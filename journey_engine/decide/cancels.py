@@ -7,13 +7,23 @@ seen, a ROUTE until applied). The first two end `CANCELLED`, the third gets a CA
 
 from typing import Final
 
-from journey_engine.decide import actions, asking, history, ids, outcomes, profile, standing, waits
+from journey_engine.decide import (
+    actions,
+    asking,
+    history,
+    ids,
+    openings,
+    outcomes,
+    profile,
+    standing,
+    waits,
+)
 from journey_engine.decide.decision import Command, JourneyRef
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Origin
 from journey_engine.decide.live import Live
-from journey_engine.decide.state import OpenSend, Pending, Sent
-from journey_engine.define.action_plan import ActionKind, CancelOn
+from journey_engine.decide.state import Instance, OpenSend, Pending, Sent
+from journey_engine.define.action_plan import Action, CancelOn
 from journey_engine.errors import CandidateOutcome, EndReason
 
 _CANCEL: Final = "CANCEL"
@@ -39,9 +49,9 @@ def at_withdrawal(draft: Draft, cause: Origin, purposes: set[str]) -> None:
         draft.pending = waiting
     for position, instance in enumerate(draft.instances):
         for sent in instance.sent:
-            if _withdrawn(draft, sent, purposes):
+            if _withdrawn(draft, instance, sent, purposes):
                 _cancel_live(draft, draft.touch(position), cause, sent)
-    gone = [one for one in draft.open if _withdrawn(draft, one.sent, purposes)]
+    gone = [one for one in draft.open if _withdrawn(draft, one, one.sent, purposes)]
     for one in gone:
         history.give_back(draft, one.sent.command_id)
         draft.out.commands.append(_command(draft, one, cause))
@@ -132,11 +142,15 @@ def keep_open(draft: Draft, live: Live) -> None:
         standing.opened(live, sent)
         for sent in live.sent
         if not sent.customer
-        and (standing.is_out(sent, draft.now) or _outlives(live, sent))
+        and (_stays_out(draft, sent) or _outlives(live, sent))
         and not standing.is_done_for(draft, journey, sent)
     ]
     if held:
         standing.remember_open(draft, held)
+
+
+def _stays_out(draft: Draft, sent: Sent) -> bool:
+    return standing.is_out(sent, draft.now) or standing.is_only_one(sent, draft.now)
 
 
 def _outlives(live: Live, sent: Sent) -> bool:
@@ -196,19 +210,23 @@ def _unwanted(draft: Draft, place: Pending, purposes: set[str]) -> bool:
     action = actions.find(journey, place.action)
     if journey is None or action is None or journey.purpose not in purposes:
         return False
-    return not any(
+    return _needs_consent(action) and not any(
         profile.may_use(draft.plan, draft.consent, journey.purpose, channel)
         for channel in action.channels
     )
 
 
-def _withdrawn(draft: Draft, sent: Sent, purposes: set[str]) -> bool:
-    return (
-        sent.kind != ActionKind.ROUTE.value
-        and standing.is_out(sent, draft.now)
-        and sent.purpose in purposes
-        and not profile.may_use(draft.plan, draft.consent, sent.purpose, sent.channel)
-    )
+def _withdrawn(draft: Draft, one: Instance | OpenSend, sent: Sent, purposes: set[str]) -> bool:
+    if sent.purpose not in purposes or not standing.is_out(sent, draft.now):
+        return False
+    if profile.may_use(draft.plan, draft.consent, sent.purpose, sent.channel):
+        return False
+    action = actions.find(draft.plan.run_by(one.journey, one.version), sent.send_id)
+    return sent.kind != standing.ROUTE if action is None else _needs_consent(action)
+
+
+def _needs_consent(action: Action) -> bool:
+    return openings.asks(action)[0]
 
 
 def _settle(draft: Draft, place: Pending, why: str) -> None:

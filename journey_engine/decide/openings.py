@@ -19,7 +19,7 @@ def advance(draft: Draft, case: Case) -> str | None:
     purpose, scope = candidate.journey.purpose, candidate.scope
     asks_consent = asks_reach = False
     if draft.account_id is None:  # what is about an account addresses nobody (rule M3)
-        asks_consent, asks_reach = _asks(candidate.action)
+        asks_consent, asks_reach = asks(candidate.action)
     case.channel = None
     while case.left and case.channel is None:
         channel = case.left.pop(0)
@@ -62,7 +62,7 @@ def last_moment(draft: Draft, case: Case) -> int | None:
     return max(known, default=None) if len(known) == len(last) else None
 
 
-def _asks(action: Action) -> tuple[bool, bool]:
+def asks(action: Action) -> tuple[bool, bool]:
     """Whether an action needs consent, and whether it needs an address. A ROUTE answers whoever is
     there; an audience has no address, and nobody is kept in one for want of consent.
     """

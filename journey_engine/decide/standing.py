@@ -23,8 +23,9 @@ from journey_engine.define.plan import JourneyPlan
 TAKEN_BACK: Final = -1
 """As a command's `not_before`: it was cancelled, once is enough."""
 TASK: Final = ActionKind.TASK.value
+ROUTE: Final = ActionKind.ROUTE.value
 _CLOSED: Final = Standing.CLOSED.value
-_OPEN_KINDS: Final = frozenset({ActionKind.ROUTE.value, ActionKind.SHOW.value, TASK})
+_OPEN_KINDS: Final = frozenset({ROUTE, ActionKind.SHOW.value, TASK})
 """A TASK is open until done, a SHOW until seen or dismissed, a ROUTE until applied (rule A7)."""
 
 
@@ -38,9 +39,17 @@ def is_out(sent: Sent, now: int) -> bool:
     return sent.kind in _OPEN_KINDS and (sent.not_after is None or sent.not_after >= now)
 
 
+def is_only_one(sent: Sent, now: int) -> bool:
+    """Whether it is the route of a contact that may still be live: there is no other, also after it
+    was applied (rule A2).
+    """
+    route = sent.kind == ROUTE and sent.not_before != TAKEN_BACK
+    return route and sent.at > now - SENT_FOR_MS
+
+
 def is_done_for(draft: Draft, journey: JourneyPlan | None, sent: Sent) -> bool:
     """Whether nothing more can come of a command whose instance completed."""
-    if is_out(sent, draft.now):
+    if is_out(sent, draft.now) or is_only_one(sent, draft.now):
         return False
     if sent.not_before == TAKEN_BACK or sent.standing == _CLOSED or not sent.not_after:
         return True
