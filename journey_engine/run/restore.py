@@ -93,8 +93,10 @@ class KafkaChangelogs:
         topic = self._names.ledger
         async with _told_as_unresolved(topic), _reader(self._settings) as consumer:
             await _begin(consumer, topic, dict.fromkeys(partitions, 0))
-            for tp, end in (await _highwaters(consumer, self._settings)).items():
-                consumer.seek(tp, max(0, end - LEDGER_TAIL))
+            ends = await _highwaters(consumer, self._settings)
+            begins = await consumer.beginning_offsets(list(ends))  # the ledger has a retention
+            for tp, end in ends.items():
+                consumer.seek(tp, max(begins[tp], end - LEDGER_TAIL))
             async for partition, records, _ in _until_end(consumer, self._settings):
                 sink(partition, records)
 

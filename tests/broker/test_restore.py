@@ -15,7 +15,7 @@ from journey_engine.encode.position import POSITION_KEY, Position, encode_positi
 from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.restoration import RestorationError
-from journey_engine.run.restore import KafkaChangelogs
+from journey_engine.run.restore import LEDGER_TAIL, KafkaChangelogs
 from journey_engine.run.rocks import DiskStore, RocksMemory
 from journey_engine.run.settings import StoreKind
 from tests.broker.rig import PATIENCE_S
@@ -119,6 +119,26 @@ async def test_a_store_behind_what_was_deleted_is_refused(rig: ShippedRig) -> No
     with pytest.raises(RestorationError, match=r"begins at offset 4.*stands at 2.*data_dir"):
         await read(rig, 2)
     assert await read(rig, 0) == ([b"c:4", b"c:5"], {0: 0})
+
+
+@pytest.mark.parametrize("begins", [0, 18, 20])
+async def test_of_the_ledger_is_read_what_its_retention_left(rig: ShippedRig, begins: int) -> None:
+    output, seen = Output(rig.settings), list[int]()
+    await output.start()
+    await output.write(rig.names.ledger, 0, [Message(None, b"%d" % n) for n in range(20)])
+    await output.stop()
+    admin = AIOKafkaAdminClient(**rig.settings.clients())
+    await admin.start()
+    place = TopicPartition(rig.names.ledger, 0)
+    try:
+        await admin.delete_records({place: RecordsToDelete(before_offset=begins)})
+    finally:
+        await admin.close()
+
+    await KafkaChangelogs(rig.settings, rig.names).ledger_tails(
+        [0], lambda _, records: seen.extend(record.offset for record in records)
+    )
+    assert seen == list(range(max(begins, 20 - LEDGER_TAIL), 20))
 
 
 async def deleted(admin: AIOKafkaAdminClient, records: dict[TopicPartition, Any]) -> None:
