@@ -188,14 +188,15 @@ class Deciding:
                 self._put_in_force(found)
                 self._states.put(PARTITION, governing.activated(state, self._plan, now))
 
-    def fire(self, key: str, up_to: int, now: int) -> None:
-        """Fire what is due of a state that was taken out of the timers."""
+    def fire(self, key: str, up_to: int, now: int) -> int:
+        """Fire what is due of a state that was taken out of the timers; at how many it looked."""
+        if key == PARTITION:
+            return 1 + self._sweep(now)
         if key.startswith(CHANNEL):
             self._room(key, None, now)
-        elif key == PARTITION:
-            self._sweep(now)
         else:
             self._fire_customer(key, up_to, now)
+        return 1
 
     def _fire_customer(self, key: str, up_to: int, now: int) -> None:
         timers = timers_of(key, up_to)
@@ -207,8 +208,8 @@ class Deciding:
             raise RuntimeError(f"timers due at {left} did not fire up to {up_to}")
         self._collect(key, None, timers, now, decision)
 
-    def _sweep(self, now: int) -> None:
-        """Bring the next customers in line with definitions and operators."""
+    def _sweep(self, now: int) -> int:
+        """Bring the next customers in line with definitions and operators; how many there were."""
         state = self._states.partition()
         keys = self._states.customers(state.after or "", SWEEP)
         for key in keys:
@@ -220,6 +221,7 @@ class Deciding:
         self._states.put(PARTITION, governing.sweep_on(state, last))
         if last is None:
             self._put_in_force(self._definition)
+        return len(keys)
 
     def _collect(
         self, key: str, before: State | None, taken: Input, now: int, decision: Decision

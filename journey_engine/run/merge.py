@@ -146,6 +146,10 @@ class Lane:
         """Whether the last fetch told of records that are not here yet."""
         return self.end is not None and (self.fetched or 0) < self.end
 
+    def passed(self, offset: int) -> bool:
+        """Whether nothing up to this offset is here or yet to come."""
+        return not self.items and (self.fetched or 0) > offset
+
     def known_until(self, wall_now: int) -> int:
         """All that was appended before this time has been taken: the time of the last answer where
         it left nothing, else the merge time of the last item.
@@ -180,6 +184,18 @@ class Merge:
             lane.end = lane.asked_at = None
         self._heads = []
         self._barrier = None
+
+    def emptied(self) -> list[tuple[Lane, list[Item]]]:
+        """Drop what is buffered, to be put in again; where the fetch stands is as it was."""
+        held = []
+        for lane in self.lanes.values():
+            held.append((lane, list(lane.items)))
+            lane.items.clear()
+            lane.bytes = 0
+            lane.tail = lane.bound
+        self._heads = []
+        self._barrier = None
+        return held
 
     def fetched(
         self, topic: str, position: int | None, end: int | None, asked_at: int | None = None

@@ -150,12 +150,17 @@ class States:
 
     def customers(self, after: str, count: int) -> list[str]:
         """The keys of the next customers and visitors, in order, at most so many."""
-        changed = {**self._in_flight, **self._changed}
-        stored = self._store.keys(max(after, VISITOR), _AFTER_CUSTOMERS, count + len(changed))
+        first = max(after, VISITOR)
+        changed = {
+            key: data
+            for states in (self._in_flight, self._changed)
+            for key, data in states.items()
+            if first < key < _AFTER_CUSTOMERS
+        }
+        stored = self._store.keys(first, _AFTER_CUSTOMERS, count + len(changed))
         found = {key for key in stored if key not in changed}
         found |= {key for key, data in changed.items() if data}
-        first = max(after, VISITOR)
-        return sorted(key for key in found if first < key < _AFTER_CUSTOMERS)[:count]
+        return sorted(found)[:count]
 
     def _find(self, key: str) -> bytes:
         data = self._cache.get(self._shelf, key)

@@ -35,9 +35,8 @@ TURN: Final = 64
 
 
 class Progress(NamedTuple):
-    """What a step did. Nothing taken and nothing fired: it waits for records or for time.
-
-    `flush_now`: nothing more happens before a flush is taken.
+    """What a step did; each state at which a sweep looked counts as a timer fired. Nothing taken,
+    nothing fired: it waits for records or for time. `flush_now`: first a flush must be taken.
     """
 
     taken: int
@@ -194,8 +193,10 @@ class PartitionTask:
                 break
             limit = min(self.clock.limit(self._merge, item, wall_now), before - 1)
             self._turn = (self._turn + 1) % (2 * TURN)
-            if (item is None or self.clock.timers_first or self._turn < TURN) and self._fire(limit):
-                fired += 1
+            timers = item is None or self.clock.timers_first or self._turn < TURN
+            if timers and (looked_at := self._fire(limit)):
+                fired += looked_at
+                self._turn = min(self._turn + looked_at - 1, 2 * TURN - 1)
             elif item is None or (item.time >= before and not isinstance(item.content, Mark)):
                 break
             else:
@@ -209,20 +210,15 @@ class PartitionTask:
         taken = fired = 0
         while (step := prescription.step()) is not None and taken + fired < budget:
             if isinstance(step, Tick):
-                if step.now is not None:
-                    self.clock.now = max(self.clock.now, step.now)
-                if self._fire(FOREVER if step.now is None else step.now):
-                    prescription.fired()
-                    fired += 1
-                else:
-                    prescription.skip()
+                fired += self._fire_again(prescription, step.now)
                 continue
-            items = self._merge.lanes[step.topic].items
-            if not items:
-                break
-            item = items[0]
-            if not self._deciding.ready(item):
-                if self._schema_told(item):
+            lane = self._merge.lanes[step.topic]
+            if lane.passed(step.last):  # retention has deleted what was left of it
+                prescription.took(step.last)
+                continue
+            item = lane.items[0] if lane.items else None
+            if item is None or not self._deciding.ready(item):
+                if item is not None and self._schema_told(item):
                     continue
                 break
             prescription.took(item.offset)
@@ -234,6 +230,16 @@ class PartitionTask:
             self._prescription = None
             self._flush_now = True
         return Progress(taken, fired, self._flush_now)
+
+    def _fire_again(self, prescription: Prescription, now: int | None) -> int:
+        if now is not None:
+            self.clock.now = max(self.clock.now, now)
+        looked_at = self._fire(FOREVER if now is None else now)
+        if looked_at:
+            prescription.fired()
+        else:
+            prescription.skip()
+        return looked_at
 
     def _take(self, item: Item, now: int) -> None:
         self._notes.took(item, self.clock.noted(now, item))
@@ -264,33 +270,28 @@ class PartitionTask:
         return True
 
     def _decode_again(self) -> None:
-        lanes, waiting = self._merge.lanes, {}
-        for topic, lane in lanes.items():
-            waiting[topic] = (list(lane.items), lane.fetched, lane.end, lane.asked_at)
-        self._merge.resume(self._merge.offsets(), self._merge.bounds())
-        for topic, (items, fetched, end, asked_at) in waiting.items():
-            tail = lanes[topic].tail
-            again = []
+        for lane, items in self._merge.emptied():
+            tail, again = lane.tail, []
             for item in items:
                 content = item.content
                 if content is not None and not isinstance(content, Message):
                     registry = self._wiring.registry
                     content = read_input(item.record, self._deciding.reader, registry)
                 tail = self.clock.merge_time(tail, item.record, content)
-                again.append(Item(tail, topic, item.offset, content, item.record))
+                again.append(Item(tail, lane.name, item.offset, content, item.record))
             self._merge.put(again)
-            self._merge.fetched(topic, fetched or 0, end, asked_at)
 
-    def _fire(self, limit: int) -> bool:
-        """Fire the timers of the next customer due within the limit, if there is one."""
+    def _fire(self, limit: int) -> int:
+        """Fire the timers of the next customer due within the limit; at how many states it looked,
+        0 where there is none.
+        """
         entry = self._states.timers.pop(limit)
         if entry is None:
-            return False
+            return 0
         due, key = entry
         up_to, now = self.clock.firing(due)
         self._notes.fired(self.clock.noted_tick(now))
-        self._deciding.fire(key, up_to, now)
-        return True
+        return self._deciding.fire(key, up_to, now)
 
     def take_gathered(self) -> Gathered:
         """What was left for others since the last flush, where nothing has to be made durable: the

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from journey_engine.decide.decision import Command, Transition
 from journey_engine.decide.event import Origin
-from journey_engine.decide.governing_state import PartitionState
+from journey_engine.decide.governing_state import SWEEP, PartitionState
 from journey_engine.decide.message import PARTITION, JourneyOperated, Message, Order, PlanActivated
 from journey_engine.decide.state import CustomerState
 from journey_engine.decode.decode import Reader
@@ -271,3 +271,23 @@ def test_v3_a_pause_and_its_end_reach_the_customers_of_the_partition() -> None:
     state = decode_any_state(one.states()[PARTITION])
     assert isinstance(state, PartitionState)
     assert not state.operations
+
+
+def test_the_customers_of_a_sweep_count_as_timers_of_a_step() -> None:
+    begun = world([line("CartUpdated", "c0", 0, event_id="0")], [], wired())
+    begun.finish(START + MINUTE)
+    states, store = begun.states(), MemoryStore()
+    (known,) = [data for key, data in states.items() if key.startswith("c:")]
+    store.write({f"c:{number:05}": known for number in range(2_000)}, 1)
+    task = PartitionTask(0, wired(), store, WallClock())
+    task.restored()
+    for topic in (*INPUTS, INBOX):
+        order = said([orders(Order.STOP, "cart", HOUR)]) if topic == INBOX else []
+        task.feed(topic, order, end=len(order))
+
+    steps = []
+    while (progress := task.step(START + HOUR, 500)) != (0, 0, False):
+        steps.append(progress.taken + progress.fired)
+    assert task.pending() > 2_000
+    assert sum(steps) > 2_000
+    assert max(steps) <= 500 + SWEEP + 1

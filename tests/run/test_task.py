@@ -112,6 +112,23 @@ def test_after_a_restart_the_merge_knows_how_far_each_topic_has_come() -> None:
     assert world.task.step(0, 100).taken == 2
 
 
+def test_a_prescribed_run_of_which_retention_left_nothing_holds_up_no_other_topic() -> None:
+    log = records([line("CartUpdated", "c1", 0, event_id="1", channel="app")])
+    task = PartitionTask(0, wiring(), MemoryStore(), WallClock())
+    task.prescribe(LedgerEntry(task.plan_hash, 1, [Run(WEB, 0, 4, START + HOUR)]))
+    task.feed(WEB, [], end=5, position=4)
+    assert task.step(START + HOUR, 10) == (0, 0, False)
+    assert task.retaking
+
+    task.feed(WEB, [], end=5, position=5)
+    assert task.step(START + HOUR, 10) == (0, 0, True)
+    assert task.take_flush() is None
+    for topic in INPUTS:
+        fetched = [each for each in log if each.topic == topic and each.value is not None]
+        task.feed(topic, fetched, end=len(fetched) if topic != WEB else 5)
+    assert task.step(START + 2 * HOUR, 10).taken == 1
+
+
 def fed(task: PartitionTask, log: Sequence[Record]) -> Flush:
     """Feed everything, run to the end, take the flush."""
     for topic in INPUTS:
