@@ -19,6 +19,7 @@ from faust.types import TP
 from mode import Service
 
 from journey_engine.decode.record import Record, laid
+from journey_engine.run.header_names import KeptRecords, read_batch
 
 if TYPE_CHECKING:
     from journey_engine.run.app import JourneyApp
@@ -56,11 +57,30 @@ class BareRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's
     stay the business of `_unpack_records`.
     """
 
+    _tp: TopicPartition
+    _records: KeptRecords
     _records_iterator: Iterator[Record]
+    next_fetch_offset: int
 
     def __iter__(self) -> Iterator[Record]:
         """The rest of them, without a call of Python's for each; `getall` comes again for more."""
         return self._records_iterator
+
+    def _unpack_records(self) -> Iterator[Record]:
+        while True:
+            try:
+                yield from super()._unpack_records()
+            except UnicodeDecodeError:
+                data, offset = self._records.data, self.next_fetch_offset
+                records, behind, rest = read_batch(data, offset)
+                for record in records:
+                    if record.offset >= offset:
+                        self.next_fetch_offset = record.offset + 1
+                        yield self._consumer_record(self._tp, record)
+                self.next_fetch_offset = behind
+                self._records = KeptRecords(rest)
+            else:
+                return
 
     def _consumer_record(self, tp: TopicPartition, record: Any) -> Record:  # noqa: ANN401 - aiokafka's
         return laid(
@@ -76,7 +96,9 @@ class BareRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's
         )
 
 
-fetcher.PartitionRecords = BareRecords  # `_proc_fetch_request` makes what has this name
+# `_proc_fetch_request` makes what has these names.
+fetcher.PartitionRecords = BareRecords
+fetcher.MemoryRecords = KeptRecords
 
 
 class BatchThread(AIOKafkaConsumerThread):

@@ -2,18 +2,18 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import CorruptRecordException, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from faust.types import TP
@@ -133,6 +133,17 @@ def batch(first: int, *keys: bytes | None, producer: int = -1, control: bool = F
     return bytes(data)
 
 
+HEADER = 61
+"""Bytes of a batch before its records."""
+PACKED: dict[int, Callable[[bytes], bytes]] = {
+    0: bytes,
+    1: gzip_encode,
+    2: snappy_encode,
+    3: lz4_encode,
+    4: zstd_encode,
+}
+"""What compresses, by the number in a batch's attributes."""
+
 FETCHED = b"".join(
     (
         batch(0, b"before", b"from here on", None),
@@ -152,7 +163,7 @@ async def drained(data: bytes, most: int | None) -> list[tuple[list[Record], int
     state.seek(1)
     aborted, crcs = [(BROKEN, 3)], True
     records = fetcher.PartitionRecords(
-        tp, MemoryRecords(data), aborted, 1, None, None, crcs, READ_COMMITTED
+        tp, fetcher.MemoryRecords(data), aborted, 1, None, None, crcs, READ_COMMITTED
     )
     result = FetchResult(tp, partition_records=records, assignment=assignment, backoff=0)
     parts = []
@@ -183,6 +194,37 @@ async def test_what_is_handed_over_in_parts_is_the_same_and_each_part_moves_the_
     parts = await drained(FETCHED, 2)
     assert [each for records, _ in parts for each in records] == whole
     assert [at for _, at in parts] == [3, 7, position, position]
+
+
+@pytest.mark.parametrize("codec", PACKED)
+@pytest.mark.parametrize(("name", "read"), [(b"ab", "ab"), (b"\xff\xfe", "\ufffd\ufffd")])
+@pytest.mark.parametrize("most", [None, 1, 2])
+async def test_neither_a_codec_nor_a_header_name_that_is_no_text_stops_a_partition(
+    codec: int, name: bytes, read: str, most: int | None
+) -> None:
+    data = FETCHED + packed(20, codec, name, b"c4", b"c5", b"c6") + batch(23, b"c7", b"c8")
+    parts = await drained(data, most)
+    records = [each for records, _ in parts for each in records][6:]
+
+    keys = [(20, b"c4"), (21, b"c5"), (22, b"c6"), (23, b"c7"), (24, b"c8")]
+    assert [(each.offset, each.key) for each in records] == keys
+    assert [dict(each.headers) for each in records[:3]] == [{}, {read: b"x"}, {}]
+    assert records[1].value == b"v"
+    assert parts[-1][1] == 25
+
+
+def packed(first: int, codec: int, name: bytes, *keys: bytes) -> bytes:
+    """A batch, compressed, of which each second record has a header of that name."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, 0, 0, 1 << 16)
+    for number, key in enumerate(keys):
+        headers = [("ab", b"x")] if number % 2 else []
+        assert builder.append(number, first, key, b"v" * number, headers) is not None
+    data = bytearray(builder.build())
+    data[HEADER:] = PACKED[codec](bytes(data[HEADER:]).replace(b"ab", name))
+    data[22] |= codec
+    struct.pack_into(">qi", data, 0, first, len(data) - 12)
+    struct.pack_into(">I", data, 17, calc_crc32c(bytes(data[21:])))
+    return bytes(data)
 
 
 async def test_damaged_records_are_refused() -> None:
