@@ -133,6 +133,7 @@ async def transaction(rig: ShippedRig) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
         bootstrap_servers=list(rig.settings.brokers),
         transactional_id=f"{rig.settings.app_id}-foreign",
+        compression_type="zstd",
         transaction_timeout_ms=80_000,
     )
     await producer.start()
