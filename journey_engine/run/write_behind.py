@@ -16,7 +16,7 @@ from journey_engine.run.store import POSITION_KEY, Changes, Dues
 
 AGE_MS: Final = 60_000
 """So long it collects at most, while there are writes."""
-COLLECTED_SHARE: Final = 0.75
+COLLECTED_SHARE: Final = 0.6
 """Of the bytes that may wait, at which they leave. While they do, half as many come at most."""
 ENTRY_BYTES: Final = 240
 """What a state that waits takes beside its bytes: 180 to 215 with its key and due time, measured,
