@@ -1,4 +1,4 @@
-"""Many large states handed over at once (rule M1), and one that is larger than the inbox takes."""
+"""Many large states handed over at once (rule M1), and what is larger than the inbox takes."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from journey_engine.decide.state import STATE_BYTES_MAX, CustomerState, Written
 from journey_engine.decode.decode import Reader
 from journey_engine.decode.record import Record
 from journey_engine.define.topics import parse_topics
+from journey_engine.encode.deadletter import failure_of
 from journey_engine.encode.message import HEADERS, decode_message, encode_message
 from journey_engine.encode.outgoing import OutKind
 from journey_engine.encode.position import POSITION_KEY, Position, encode_position
@@ -18,7 +19,7 @@ from journey_engine.observe.metrics import Metrics
 from journey_engine.run.clock import WallClock
 from journey_engine.run.merge import BufferLimits
 from journey_engine.run.naming import names
-from journey_engine.run.outbox import Flush
+from journey_engine.run.outbox import Flush, Forward
 from journey_engine.run.outgoing import Encoding, outgoing
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
@@ -97,3 +98,27 @@ def test_what_the_inbox_does_not_take_is_a_dead_letter_and_the_rest_goes() -> No
     (letter,) = written[declared.outputs[OutKind.DEADLETTER], 0]
     assert dict(letter.headers)["__journey.errors.code"] == DeadLetterCode.TOO_LARGE.encode()
     assert letter.value == encode_message(huge)
+
+
+def test_a_record_whose_forward_the_inbox_does_not_take_is_a_dead_letter_as_it_lay() -> None:
+    declared = names(parse_topics("t.yaml", TOPICS, "shop"))
+    encoding = Encoding(
+        replace(declared, max_bytes={**declared.max_bytes, declared.inbox: 2_000}),
+        SCHEMAS,
+        Metrics(),
+        1_000_000,
+    )
+    small = Record(INPUTS[0], 3, 7, START, b"anna", b"v" * 400, (("trace", b"0" * 100),))
+    large = small._replace(offset=8, headers=(("trace", b"0" * 1_400),))
+    forwards = [Forward(small, 1), Forward(large, 1)]
+    flush = replace(flushes_of_a_burst()[0], messages=[], forwards=forwards)
+
+    written = outgoing(flush, 3, encoding)
+
+    assert [dict(each.headers)["trace"] for each in written[declared.inbox, 1]] == [b"0" * 100]
+    (letter,) = written[declared.outputs[OutKind.DEADLETTER], 3]
+    assert (letter.key, letter.value, letter.headers[0]) == (b"anna", b"v" * 400, large.headers[0])
+    told = failure_of(letter.headers)
+    assert (told["topic"], told["partition"], told["offset"]) == (INPUTS[0], "3", "8")
+    assert (told["code"], told["stage"]) == (DeadLetterCode.TOO_LARGE, "encode")
+    assert declared.inbox in told["message"]
