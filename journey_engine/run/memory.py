@@ -24,6 +24,8 @@ LANE_LEAST, LANE_MOST = 64 * 1024, 8 * MIB
 FETCH_MOST = MIB
 INPUTS_LEAST = 50
 RESTORE_MOST = 48 * MIB
+TAIL_SHARE = 0.2
+"""Of what is left beside the process; what a restore fetched and the store take the rest then."""
 
 
 def store_mib(memory_mib: int) -> int:
@@ -38,6 +40,13 @@ def restore_bytes(memory_mib: int) -> int:
     return min(RESTORE_MOST, (memory_mib - PROCESS_MIB) * MIB // 8)
 
 
+def tail_bytes(memory_mib: int, partitions: int) -> int:
+    """What the restore of each of so many partitions may hold back of states that no position
+    record followed yet.
+    """
+    return int((memory_mib - PROCESS_MIB) * MIB * TAIL_SHARE) // max(partitions, 1)
+
+
 class Memory:
     """The shares of the partitions of one worker, which reads so many `topics`.
 
@@ -47,6 +56,7 @@ class Memory:
 
     def __init__(self, memory_mib: int, topics: int, declared: int) -> None:
         free = (memory_mib - PROCESS_MIB) * MIB
+        self._mib = memory_mib
         self._work = int(free * WORK_SHARE)
         self._topics = topics
         self._least = 3 * max(topics * LANE_LEAST, 2 * INPUTS_LEAST * INPUT)
@@ -66,6 +76,7 @@ class Memory:
         self.buffers.bytes = self._lane(partitions)
         self.buffers.flush_bytes = min(LANE_MOST, max(flush, LANE_LEAST))
         self.buffers.inputs = max(INPUTS_LEAST, flush // INPUT)
+        self.buffers.tail_bytes = tail_bytes(self._mib, partitions)
         if part >= self._least:
             return None
         return PROCESS_MIB + ceil(partitions * (PARTITION + self._least) / WORK_SHARE / MIB)

@@ -65,10 +65,11 @@ class BufferLimits:
     """What a partition holds, changed as its share of memory is.
 
     `records` and `bytes` are for one lane before its topic is paused; a fetch may go over it once.
-    A flush takes `inputs` at most, and `flush_bytes` of them and of messages, by one more.
+    A flush takes `inputs` at most, and `flush_bytes` of them and of messages, by one more. A
+    restore holds back `tail_bytes` of states.
     """
 
-    __slots__ = ("bytes", "flush_bytes", "inputs", "records")
+    __slots__ = ("bytes", "flush_bytes", "inputs", "records", "tail_bytes")
 
     def __init__(
         self,
@@ -76,11 +77,13 @@ class BufferLimits:
         lane_bytes: int = 8 * 1024 * 1024,
         flush_bytes: int = 8 * 1024 * 1024,
         inputs: int = 20_000,
+        tail_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self.records = records
         self.bytes = lane_bytes
         self.flush_bytes = flush_bytes
         self.inputs = inputs
+        self.tail_bytes = tail_bytes
 
 
 DEFAULT_BUFFERS: Final = BufferLimits()

@@ -18,6 +18,8 @@ from journey_engine.encode.position import (
     decode_position,
     encode_position,
 )
+from journey_engine.run.memory import tail_bytes
+from journey_engine.run.merge import BufferLimits
 from journey_engine.run.naming import Names, names_of
 from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
@@ -99,7 +101,8 @@ async def read_states(
     app: App, stores: Mapping[int, Store], doing: str, show: Show
 ) -> Iterable[Restoration]:
     """Bring the stores to the end of the app's changelog."""
-    restorations = {partition: Restoration(store) for partition, store in stores.items()}
+    limits = BufferLimits(tail_bytes=tail_bytes(app.settings.memory_mib, len(stores)))
+    restorations = {partition: Restoration(store, limits) for partition, store in stores.items()}
     done = 0
 
     def apply(partition: int, records: Sequence[Any]) -> None:

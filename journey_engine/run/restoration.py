@@ -1,18 +1,27 @@
 """The changelog back into the store (D3, D7).
 
 Only what lies before the last position record counts: what follows it belongs to a flush that did
-not come to its end, whose inputs will be taken again.
+not come to its end, whose inputs will be taken again. So states are held back until a position
+follows. Where they come to be much, they are written early if that can do no harm:
+
+- Offsets are missing among them: compaction took the positions between, and leaves the last.
+- No position came before them: if none follows, all that the store then has is forgotten again.
+
+Else they are of one flush, and held whole, as the worker did that wrote it.
 """
 
 from collections.abc import Iterable
-from itertools import islice
+from typing import Final
 
 from journey_engine.decode.record import Record
 from journey_engine.encode.position import MOVING, decode_position
+from journey_engine.run.merge import DEFAULT_BUFFERS, BufferLimits
 from journey_engine.run.store import POSITION_KEY, Store
 
-TAIL_STATES_MAX = 100_000
-"""States held back until a position record follows; more than any flush holds."""
+ENTRY_BYTES: Final = 240
+"""What a state held back takes beside its bytes, with its key."""
+_ABSENT: Final = b""
+"""No state has so few bytes."""
 
 
 class RestorationError(Exception):
@@ -23,14 +32,23 @@ class Restoration:
     """Applies the records of one changelog partition, from the store's offset onwards.
 
     The store gets what was confirmed by then in one write for each `apply`. Until `finish` it
-    stands at the time of what was read last: left half way, it is as old as that.
+    stands at the time of what was read last: left half way, it is as old as that. Of what is held
+    back more than `limits.tail_bytes` are written early, where that may be.
     """
 
-    def __init__(self, store: Store, tail_max: int = TAIL_STATES_MAX) -> None:
+    def __init__(self, store: Store, limits: BufferLimits = DEFAULT_BUFFERS) -> None:
         self._store = store
-        self._tail_max = tail_max
+        self._limits = limits
         self._tail: dict[str, bytes | None] = {}
+        self._bytes = 0
+        """Of the tail."""
         self._stood_ms: int | None = None
+        self._next = 0
+        """The offset after which the next record would leave a gap."""
+        self._gap = False
+        """Whether offsets are missing since the last position."""
+        self._placed = False
+        """Whether a position of a worker lies before what comes."""
         self._spilled = False
 
     def apply(self, records: Iterable[Record]) -> None:
@@ -42,22 +60,38 @@ class Restoration:
         confirmed: dict[str, bytes | None] = {}
         tail, upto = self._tail, 0
         for record in records:
+            if self._stood_ms is None:
+                self._begin(record.timestamp)
+            if record.offset > self._next:
+                self._gap = True
+            self._next = record.offset + 1
             if record.key is None:
                 continue
-            if self._stood_ms is None:
-                self._stood_ms = record.timestamp
             key = record.key.decode()
-            tail.pop(key, None)
+            replaced = tail.pop(key, _ABSENT)
+            if replaced != _ABSENT:
+                self._bytes -= _size(replaced)
             tail[key] = record.value
+            self._bytes += _size(record.value)
             if key == POSITION_KEY:
                 confirmed |= tail
                 tail.clear()
                 upto, self._stood_ms = record.offset + 1, record.timestamp
-            elif len(tail) > self._tail_max:
+                self._pass(record)
+            elif self._bytes > self._limits.tail_bytes and (self._gap or not self._placed):
                 self._write(confirmed, upto)
                 confirmed = {}
                 self._spill()
         self._write(confirmed, upto)
+
+    def _begin(self, now: int) -> None:
+        self._stood_ms = now
+        self._next = (self._store.changelog_offset() or 0) + 1
+        self._placed = self._store.get(POSITION_KEY) not in (None, MOVING)
+
+    def _pass(self, position: Record) -> None:
+        self._bytes, self._gap, self._placed = 0, False, position.value != MOVING
+        self._next += 1  # the mark of a transaction's end may follow
 
     def _write(self, confirmed: dict[str, bytes | None], upto: int) -> None:
         if not confirmed:
@@ -77,36 +111,41 @@ class Restoration:
         """Everything was read: forget what no position record followed.
 
         Raises:
-            RestorationError: more records than any flush holds lie behind the last position, or
-                `repartition` has not come to its end.
+            RestorationError: what was compacted has no position behind it, or `repartition` has
+                not come to its end.
         """
         self._tail.clear()
+        self._bytes = 0
         self._stood_ms = None
-        if self._store.get(POSITION_KEY) == MOVING:
+        gap, self._gap = self._gap, False
+        position = self._store.get(POSITION_KEY)
+        if position == MOVING:
             raise RestorationError(
                 "the changelog is half filled by `journey-engine repartition`: run that again"
             )
-        if self._spilled:
-            self._spilled = False
+        spilled, self._spilled = self._spilled, False
+        if spilled and gap:
             raise RestorationError(
-                "the changelog holds no position record within its last "
-                f"{self._tail_max} states: was something else than a worker writing to it?"
+                "the changelog was compacted and holds no position record behind its last states: "
+                "was something else than a worker writing to it?"
             )
+        if position is None and (begun := [key for key, _ in self._store.states()]):
+            self._store.write(dict.fromkeys(begun), 0)
         offset = self._store.changelog_offset()
         if offset is not None:
             self._store.write({}, offset)
 
     def _spill(self) -> None:
-        """Compaction leaves long stretches without a position: write their older half early.
-
-        The offset stays where it was, so a restore broken off here starts there again.
-        """
-        older = dict(islice(self._tail.items(), len(self._tail) // 2))
+        """The offset stays where it was, so a restore broken off here starts there again."""
         offset = self._store.changelog_offset() or 0
-        self._store.write(older, offset, appended_ms=self._stood_ms)
-        for key in older:
-            del self._tail[key]
+        self._store.write(self._tail, offset, appended_ms=self._stood_ms)
+        self._tail.clear()
+        self._bytes = 0
         self._spilled = True
+
+
+def _size(value: bytes | None) -> int:
+    return ENTRY_BYTES if value is None else ENTRY_BYTES + len(value)
 
 
 def _flush(position: bytes | None) -> int:

@@ -67,7 +67,7 @@ class PartitionTask:
         self._merge = Merge(wiring.inputs, inbox, wiring.buffers)
         self._states = States(store, wiring.states)
         self._deciding = Deciding(partition, wiring, self._states, clock, observer)
-        self._restoration = Restoration(store)
+        self._restoration = Restoration(store, wiring.buffers)
         self._position: Position | None = None
         self._in_flight: Flush | None = None
         self._prescription: Prescription | None = None

@@ -1,10 +1,13 @@
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from journey_engine.decode.record import Record
 from journey_engine.encode.position import Position, encode_position
-from journey_engine.run.restoration import Restoration, RestorationError
+from journey_engine.run.merge import BufferLimits
+from journey_engine.run.restoration import ENTRY_BYTES, Restoration, RestorationError
 from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore
 
 
@@ -58,26 +61,104 @@ def test_a_record_without_key_is_passed_over() -> None:
     assert dict(store.states()) == {}
 
 
+def holding(states: int) -> BufferLimits:
+    """So many of 1000 bytes are held back."""
+    return BufferLimits(tail_bytes=states * (ENTRY_BYTES + 1000))
+
+
+STRETCH = [(f"c:{n}", bytes(1000)) for n in range(100)]
+
+
+def with_gaps(records: list[Record]) -> list[Record]:
+    """As compaction leaves them: something was between any two."""
+    return [record._replace(offset=2 * record.offset) for record in records]
+
+
 def test_a_long_compacted_stretch_is_restored_with_little_held_back() -> None:
     store = MemoryStore()
-    restoration = Restoration(store, tail_max=10)
-    stretch = [(f"c:{n}", b"v") for n in range(100)]
-    restoration.apply(changelog(*stretch))
+    restoration = Restoration(store, holding(10))
+    restoration.apply(changelog(*STRETCH))
     assert len(list(store.states())) >= 90
     assert store.changelog_offset() == 0
 
     restoration.apply(changelog(("c:3", b"w"), position(7), first=100))
-    restoration.finish()
-    assert dict(store.states()) == {**dict(stretch), "c:3": b"w"}
+    assert len(list(store.states())) == 100
+    restoration.apply(with_gaps(changelog(*STRETCH, first=60)))
     assert store.changelog_offset() == 102
+    assert store.get("c:3") == bytes(1000)
+
+    restoration.apply(changelog(position(8), first=400))
+    restoration.finish()
+    assert dict(store.states()) == dict(STRETCH)
+    assert store.changelog_offset() == 401
 
 
-def test_states_without_any_position_are_an_error_not_a_guess() -> None:
-    restoration = Restoration(MemoryStore(), tail_max=10)
-    restoration.apply(changelog(*((f"c:{n}", b"v") for n in range(20))))
+def test_a_compacted_stretch_without_any_position_is_an_error_not_a_guess() -> None:
+    restoration = Restoration(MemoryStore(), holding(10))
+    restoration.apply(with_gaps(changelog(*STRETCH)))
 
     with pytest.raises(RestorationError, match="no position record"):
         restoration.finish()
+
+
+def test_a_flush_that_did_not_come_to_its_end_is_forgotten_however_large() -> None:
+    for begin, kept in (([], {}), ([("c:1", b"a"), position(1)], {"c:1": b"a"})):
+        store = MemoryStore()
+        for limits in (holding(10), holding(1000)):  # the first is killed
+            restoration = Restoration(store, limits)
+            records = changelog(*begin, *STRETCH)
+            restoration.apply(records[store.changelog_offset() or 0 :])
+        restoration.finish()
+        assert dict(store.states()) == kept
+        assert store.changelog_offset() in (None, len(begin))
+
+
+FLUSH = st.dictionaries(
+    st.sampled_from([f"c:{n}" for n in range(6)]), st.none() | st.binary(min_size=1, max_size=2)
+)
+
+
+@given(
+    flushes=st.lists(FLUSH, max_size=6),
+    compacted=st.integers(0, 6),
+    broken=FLUSH,
+    marks=st.booleans(),
+    tails=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    fetch=st.integers(1, 9),
+    killed=st.integers(0, 9),
+)
+def test_whatever_is_held_back_the_states_are_those_of_the_flushes_that_came_to_their_end(
+    flushes: list[dict[str, bytes | None]],
+    compacted: int,
+    broken: dict[str, bytes | None],
+    marks: bool,  # noqa: FBT001 - drawn
+    tails: tuple[int, int],
+    fetch: int,
+    killed: int,
+) -> None:
+    log: list[Record] = []
+    model: dict[str, bytes | None] = {}
+    offset = cleaned = 0
+    for number, flush in enumerate(flushes, start=1):
+        log += changelog(*flush.items(), position(number), first=offset)
+        offset += len(flush) + 1 + marks
+        model |= flush
+        cleaned = len(log) if number <= compacted else cleaned
+    latest = {record.key: record for record in log[:cleaned]}
+    log = [record for record in log[:cleaned] if latest[record.key] is record] + log[cleaned:]
+    log += changelog(*broken.items(), first=offset)
+
+    store = MemoryStore()
+    for tail, stop in zip(tails, (killed, None), strict=True):
+        restoration = Restoration(store, BufferLimits(tail_bytes=tail * ENTRY_BYTES))
+        rest = [record for record in log if record.offset >= (store.changelog_offset() or 0)]
+        read = rest[:stop]
+        for at in range(0, len(read), fetch):
+            restoration.apply(read[at : at + fetch])
+    restoration.finish()
+
+    assert dict(store.states()) == {key: value for key, value in model.items() if value is not None}
+    assert store.get(POSITION_KEY) == (position(len(flushes))[1] if flushes else None)
 
 
 def test_flushes_counted_anew_are_another_changelog() -> None:
