@@ -18,11 +18,12 @@ from journey_engine.decode.record import Record
 from journey_engine.define.migration_plan import Fate, Move
 from journey_engine.define.plan import END, Plan
 from journey_engine.encode.message import HEADERS, encode_message
+from journey_engine.encode.position import encode_position
 from journey_engine.encode.state import decode_any_state
 from journey_engine.run.clock import WallClock
 from journey_engine.run.outbox import Output
 from journey_engine.run.restoration import RestorationError
-from journey_engine.run.store import MemoryStore
+from journey_engine.run.store import POSITION_KEY, MemoryStore
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Definition, Wiring
 from tests.examples import examples
@@ -276,9 +277,11 @@ def test_v3_a_pause_and_its_end_reach_the_customers_of_the_partition() -> None:
 def test_the_customers_of_a_sweep_count_as_timers_of_a_step() -> None:
     begun = world([line("CartUpdated", "c0", 0, event_id="0")], [], wired())
     begun.finish(START + MINUTE)
-    states, store = begun.states(), MemoryStore()
-    (known,) = [data for key, data in states.items() if key.startswith("c:")]
+    position, store = begun.task.position, MemoryStore()
+    assert position is not None
+    (known,) = [data for key, data in begun.states().items() if key.startswith("c:")]
     store.write({f"c:{number:05}": known for number in range(2_000)}, 1)
+    store.write({POSITION_KEY: encode_position(position)}, 2)
     task = PartitionTask(0, wired(), store, WallClock())
     task.restored()
     for topic in (*INPUTS, INBOX):
