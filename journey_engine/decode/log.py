@@ -142,7 +142,8 @@ def route(
     """The records of a log, in the order in which they are to be produced.
 
     `topics` names the topic of each channel. With `marks` every partition of every topic gets a
-    time mark after each 1,000 records and at the end (the last time + 1 ms, or `until`). Offsets
+    time mark after each 1,000 records and at the end (the last time + 1 ms, or `until`, where that
+    is later: nothing of the log is left out). Offsets
     count from 0 in each partition, marks among them. A record's timestamp is `recorded_at`, else
     `occurred_at`.
 
@@ -157,7 +158,7 @@ def route(
         if marks and count % MARK_EVERY == 0:
             yield from router.marks(max(router.latest, 0))
     if marks and (count or until is not None):
-        yield from router.marks(max(router.latest, 0) + 1 if until is None else until)
+        yield from router.marks(max(router.latest + 1, until or 1))
 
 
 class _Router:

@@ -71,7 +71,11 @@ class Comparison:
         """
         for app in (self.live, self.shadow):
             mine = self.kinds.keys() & app.names.all
-            await require_topics(app.settings, {*mine, app.names.changelog})
+            name = app.settings.shadow
+            maker = (
+                f"journey-engine shadow start {name}" if name else "journey-engine topics create"
+            )
+            await require_topics(app.settings, {*mine, app.names.changelog}, maker)
         standing = [await last_positions(a.settings, a.names) for a in (self.live, self.shadow)]
         if not all(standing):
             raise MoveError("one of the two has taken nothing yet: nothing can be compared")

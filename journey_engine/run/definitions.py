@@ -14,7 +14,7 @@ from journey_engine.define.quarantine import Quarantined, compile_sound
 from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
 from journey_engine.define.versions import is_kept
 from journey_engine.errors import DefinitionError, DefinitionErrors
-from journey_engine.run.published import TOPIC, Published, read_all
+from journey_engine.run.published import PUBLISH, TOPIC, Published, read_all
 from journey_engine.run.settings import Settings
 from journey_engine.run.topics import require_topics
 from journey_engine.run.zones import load_zones
@@ -25,7 +25,7 @@ TESTS_SUFFIX = ".test.yaml"
 TOPICS_FILE = "topics.yaml"
 CHANNELS_FILE = "channels.yaml"
 _YAML = (".yaml", ".yml")
-_HINT = "name the folder with --topologies or --schemas"
+_HINT = "name another folder, or make this one"
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ async def in_force(settings: Settings) -> Definitions | None:
         input_bytes_max=topics.input_bytes_max,
         erasure_key=b"" if key is None else key.get_secret_value().encode(),
     )
-    await require_topics(settings, [settings.topic_prefix + TOPIC])
+    await require_topics(settings, [settings.topic_prefix + TOPIC], PUBLISH)
     await read_all(settings, published)
     active = published.contents.active
     found = None if active is None else published.find(active.hash)

@@ -35,6 +35,7 @@ from journey_engine.run.restore import KafkaChangelogs
 from journey_engine.run.settings import Guarantee, Settings
 from journey_engine.run.store import StoreError
 from journey_engine.run.stores import Stores
+from journey_engine.run.supervisor import PortsTakenError, require_ports
 from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics, cluster_of
 from journey_engine.run.tracing import traces_of
 from journey_engine.run.wiring import Wiring
@@ -148,8 +149,12 @@ def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams:
         customer_ids=settings.log_customer_ids,
     )
     try:
+        require_ports(settings, 1)
         guarantee, cluster = asyncio.run(_checked(settings, definitions))
-    except (BrokerAbsentError, TopicsError, RegistryError, GuaranteeError, KafkaError) as error:
+    except (PortsTakenError, BrokerAbsentError, TopicsError, RegistryError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_FAILED
+    except (GuaranteeError, KafkaError) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_FAILED
     loop = asyncio.new_event_loop()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TOPIC = "journey.definitions.v1"
+PUBLISH = "journey-engine definitions publish"
+"""The command that makes it."""
 _AGAIN_S = 1.0
 """After the broker failed us."""
 

@@ -3,11 +3,13 @@
 The client is an extra: where no registry is configured it is never imported.
 """
 
+import ssl
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from uuid import UUID
 
+from journey_engine.run import tls
 from journey_engine.run.settings import Settings
 from journey_engine.schemas import RegistryId
 
@@ -189,6 +191,8 @@ def _configuration(settings: Settings) -> dict[str, object]:
         "max.retries": 0,
     }
     if settings.registry_ca_file is not None:
+        with tls.naming("registry_ca_file", settings.registry_ca_file):
+            ssl.create_default_context(cafile=settings.registry_ca_file)  # the client names no file
         configuration["ssl.ca.location"] = str(settings.registry_ca_file)
     password = settings.registry_password
     if settings.registry_username is not None and password is not None:

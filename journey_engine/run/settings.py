@@ -15,8 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+import yaml
 from aiokafka.abc import AbstractTokenProvider
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -27,7 +28,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from journey_engine.run import tokens
+from journey_engine.run import tls, tokens
 from journey_engine.run.registry_settings import RegistrySettings
 
 PREFIX = "JOURNEY_"
@@ -253,8 +254,8 @@ class Settings(RegistrySettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources, the strongest first."""
         named = InitSettingsSource(settings_cls, _read_secrets(settings_cls))
-        yaml = YamlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, named, file_secret_settings, yaml
+        file = YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, named, file_secret_settings, file
 
     @property
     def group(self) -> str:
@@ -278,11 +279,11 @@ class Settings(RegistrySettings):
         Raises:
             OSError: a certificate file cannot be read.
         """
-        tls = self.security_protocol.endswith("SSL")
+        encrypted = self.security_protocol.endswith("SSL")
         password = self.sasl_password.get_secret_value() if self.sasl_password else None
         return Security(
             self.security_protocol,
-            self._tls() if tls else None,
+            self._tls() if encrypted else None,
             self.sasl_mechanism,
             self.sasl_username,
             password,
@@ -306,15 +307,9 @@ class Settings(RegistrySettings):
         )
 
     def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.tls_ca_file)
-        if self.tls_cert_file is not None:
-            secret = self.tls_key_password
-            context.load_cert_chain(
-                self.tls_cert_file,
-                self.tls_key_file,
-                secret.get_secret_value() if secret else None,
-            )
-        return context
+        secret = self.tls_key_password
+        password = secret.get_secret_value() if secret else None
+        return tls.context(self.tls_ca_file, self.tls_cert_file, self.tls_key_file, password)
 
     def clients(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client of this process shares."""
@@ -356,7 +351,11 @@ def _read_secrets(settings_cls: type[BaseSettings]) -> dict[str, Any]:
 def _read_secret(variable: str, environ: Mapping[str, str]) -> str:
     if variable in environ:
         raise SettingsError(f"{variable} and {variable}{FILE_SUFFIX} are both set")
-    return Path(environ[variable + FILE_SUFFIX]).read_text(encoding="utf-8").rstrip("\r\n")
+    path = Path(environ[variable + FILE_SUFFIX])
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{variable}{FILE_SUFFIX}: {path} is not UTF-8") from error
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -380,7 +379,7 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
 
     Raises:
         pydantic.ValidationError: a setting is unknown, missing or out of its range.
-        SettingsError: a secret is given twice.
+        SettingsError: a secret is given twice, or a file cannot be understood.
         FileNotFoundError: a file that was named does not exist.
     """
     environ = os.environ  # noqa: TID251 - this module is the one reader
@@ -393,4 +392,9 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
             yaml_file=path, secrets_dir=environ.get(SECRETS_VARIABLE), title="Settings"
         )
 
-    return Located(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
+    try:
+        return Located(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
+    except (ValidationError, SettingsError):
+        raise
+    except (yaml.YAMLError, ValueError) as error:
+        raise SettingsError(f"{path} is no mapping of settings in YAML: {error}") from error

@@ -71,9 +71,10 @@ def require_ports(settings: Settings, processes: int) -> None:
     ports = [settings.web_port + index for index in range(processes)]
     taken = [str(port) for port in ports if not _is_free(settings.web_host, port)]
     if taken:
+        several = f"{processes} workers take {ports[0]} to {ports[-1]}, " if processes > 1 else ""
         raise PortsTakenError(
-            f"port {', '.join(taken)} of {settings.web_host} cannot be listened at: "
-            f"{processes} workers take {ports[0]} to {ports[-1]}, see JOURNEY_WEB_PORT"
+            f"port {', '.join(taken)} of {settings.web_host} cannot be listened at: {several}see "
+            "JOURNEY_WEB_PORT and JOURNEY_WEB_HOST"
         )
 
 

@@ -20,6 +20,8 @@ from typing import NamedTuple
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import AuthenticationFailedError
 
+from journey_engine.run import tls
+
 FRESH_SHARE = 0.8
 """A token is fetched anew when this share of its life is over."""
 LIFE_S = 300.0
@@ -104,5 +106,6 @@ def _trusting(grant: Grant) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context()
     if grant.ca_file is not None:
-        context.load_verify_locations(grant.ca_file)
+        with tls.naming("tls_ca_file", grant.ca_file):
+            context.load_verify_locations(grant.ca_file)
     return context

@@ -138,8 +138,11 @@ async def delete_topics(settings: Settings, topics: Topics) -> None:
         raise TopicsError("topics could not be deleted: " + "; ".join(refused))
 
 
-async def require_topics(settings: Settings, names: Collection[str]) -> None:
-    """See that topics are there, before a client waits for them.
+async def require_topics(
+    settings: Settings, names: Collection[str], maker: str = "journey-engine topics create"
+) -> None:
+    """See that topics are there, before a client waits for them; `maker` is the command that makes
+    them.
 
     Raises:
         BrokerAbsentError: no broker answers.
@@ -148,9 +151,7 @@ async def require_topics(settings: Settings, names: Collection[str]) -> None:
     async with connected(settings) as admin:
         missing = sorted(set(names) - set(await admin.list_topics()))
     if missing:
-        raise TopicsError(
-            f"not on the broker: {', '.join(missing)}. `journey-engine topics create` makes them."
-        )
+        raise TopicsError(f"not on the broker: {', '.join(missing)}. `{maker}` makes them.")
 
 
 async def check_topics(settings: Settings, topics: Topics) -> None:

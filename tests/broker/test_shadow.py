@@ -168,4 +168,5 @@ async def test_so_it_does_on_kafka_and_is_dropped(
     left = [each async for each in tail(rig.settings, rig.names.inputs, rig.topics.partitions)]
     assert len(left) == published
     code, refused = operate("diff", "short")
-    assert (code, "not on the broker" in refused["errors"][0]["message"]) == (1, True)
+    said = refused["errors"][0]["message"]
+    assert (code, "not on the broker" in said, "shadow start short" in said) == (1, True, True)

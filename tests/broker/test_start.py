@@ -36,6 +36,13 @@ async def test_an_absent_broker_is_said(tmp_path: Path) -> None:
         await create_topics(rig.settings, rig.topics)
 
 
+def test_a_web_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    rig = ShippedRig("127.0.0.1:1", "shop", tmp_path)
+    with socket.create_server(("127.0.0.1", rig.web_port)), rig.start() as worker:
+        assert worker.popen.wait(PATIENCE_S) == 1
+    assert f"error: port {rig.web_port} of 127.0.0.1" in rig.log_file.read_text()
+
+
 def test_one_asked_to_stop_before_it_has_begun_ends_well(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         rig = ShippedRig(f"127.0.0.1:{silent.getsockname()[1]}", "shop", tmp_path)

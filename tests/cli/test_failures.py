@@ -141,3 +141,24 @@ def test_failover_refuses_a_shadow_and_a_time_that_has_not_come(
     said = engine(*words, "2026-03-01T00:00:00Z")
     (error,) = json.loads(said.out)["errors"]
     assert (said.code, "JOURNEY_SHADOW" in error["message"]) == (1, True)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+@pytest.mark.parametrize("words", [["doctor", "--json"], ["lag", "--json"]], ids=" ".join)
+def test_a_tls_file_that_cannot_be_used_is_named(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: str | None,
+    words: list[str],
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.crt").write_text(content)
+    monkeypatch.setenv("JOURNEY_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("JOURNEY_TLS_CA_FILE", str(tmp_path / "ca.crt"))
+    said = engine(*words)
+    document = json.loads(said.out)
+    assert said.code == 1
+    assert str(tmp_path / "ca.crt") in said.out
+    assert "tls_ca_file" in said.out
+    assert document.get("ok") is not True

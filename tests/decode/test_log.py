@@ -254,6 +254,8 @@ def test_until_sets_the_last_mark(schemas: Schemas) -> None:
     sent = records(schemas, event(schemas), until=NOW + 5000)
     assert decode(sent[-1], Reader(schemas, {})) == Mark(NOW + 5000)
     assert len(records(schemas, until=5)) == 4
+    early = records(schemas, event(schemas), until=NOW - 5000)
+    assert decode(early[-1], Reader(schemas, {})) == Mark(NOW + 1)
     assert records(schemas) == []
 
 

@@ -124,6 +124,24 @@ def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
         load(config)
 
 
+@pytest.mark.parametrize("text", [b"brokers: [\n", b"- brokers\n", b"brokers\n", b"a: \xff\n"])
+def test_a_file_that_is_no_mapping_in_yaml_is_named(tmp_path: Path, text: bytes) -> None:
+    config = tmp_path / "worker.yaml"
+    config.write_bytes(text)
+    with pytest.raises(SettingsError, match=r"worker\.yaml is no mapping of settings"):
+        load(config)
+
+
+def test_a_secret_that_is_no_text_is_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff")
+    monkeypatch.setenv("JOURNEY_SASL_PASSWORD_FILE", str(file))
+    with pytest.raises(SettingsError, match=r"JOURNEY_SASL_PASSWORD_FILE: .*password is not UTF-8"):
+        load()
+
+
 def test_a_file_that_is_absent_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"worker\.yaml"):
         load(tmp_path / "worker.yaml")
