@@ -5,12 +5,17 @@ The states hold the timers; an index only says whose turn it is. Times are milli
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from typing import Final
 
 HOUR_MS: Final = 3_600_000
 WINDOW = 2_000
-"""Entries that `StoredTimers` reads at a time."""
+"""Entries that `StoredTimers` has in memory at least, and at most twice as many."""
+WAITING_PART = 8
+"""One entry of so many states that wait to be written, where that is more."""
+
+SAMPLED = 100
+"""Of the due times that come into a window at least so many are looked at to find its end."""
 
 Entry = tuple[int, str]
 """A due time and the state key."""
@@ -71,19 +76,51 @@ class StoredTimers(Timers):
         return entry
 
     def _load(self, first: Entry) -> None:
-        stored = self._read(first, self._window)
+        """Take the next entries of what is stored and what waits, a window at most of both.
+
+        To walk through what waits is the dear part: it is done once, however many of the stored
+        ones do not count, and the more wait the more entries come of it.
+        """
         waiting = dict(self._unwritten())
-        self._end = LAST
-        if len(stored) == self._window:
-            due, key = stored[-1]
-            self._end = (due, key + "\0")
-        for due, key in stored:
-            if key not in waiting:
-                self._near.set(key, due)
-        for key, set_to in waiting.items():
-            if set_to is not None and first <= (set_to, key) < self._end:
-                self._near.set(key, set_to)
-        self._most = self._near.hinted + self._window
+        window = max(self._window, len(waiting) // WAITING_PART)
+        found: list[Entry] = []
+        end = first
+        while end < LAST and len(found) < window:
+            stored = self._read(end, window)
+            found += [entry for entry in stored if entry[1] not in waiting]
+            end = _behind(stored[-1]) if len(stored) == window else LAST
+        end = min(end, _horizon(waiting.values(), first[0], window))
+        found = [entry for entry in found if entry < end]
+        upto = end[0]
+        found += [
+            (due, key)
+            for key, due in waiting.items()
+            if due is not None and due <= upto and first <= (due, key) < end
+        ]
+        if len(found) > window:
+            found = nsmallest(window, found)
+            end = _behind(found[-1])
+        for due, key in found:
+            self._near.set(key, due)
+        self._end = end
+        self._most = self._near.hinted + window
+
+
+def _horizon(dues: Iterable[int | None], first: int, count: int) -> Entry:
+    """Before it lie about so many of these due times from `first` on; `LAST` where no more do.
+
+    To sort all of them would take as long as the walk itself.
+    """
+    later = [due for due in dues if due is not None and due >= first]
+    if len(later) <= count:
+        return LAST
+    step = max(1, count // SAMPLED)
+    return sorted(later[::step])[count // step] + 1, ""
+
+
+def _behind(entry: Entry) -> Entry:
+    due, key = entry
+    return due, key + "\0"
 
 
 class TimerIndex(Timers):

@@ -1,10 +1,11 @@
 from bisect import bisect_left, insort
+from collections.abc import ItemsView
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.run.merge import FOREVER
-from journey_engine.run.timers import HOUR_MS, Entry, StoredTimers, TimerIndex
+from journey_engine.run.timers import HOUR_MS, WAITING_PART, Entry, StoredTimers, TimerIndex
 
 
 def test_customers_come_in_order_of_due_time_and_key() -> None:
@@ -125,3 +126,45 @@ def test_stored_timers_keep_no_more_in_memory_than_a_window_or_two() -> None:
         insort(stored, (50, f"new:{number}"))
         most = max(most, timers._near.hinted)  # noqa: SLF001 - memory is the claim
     assert most <= 300
+
+
+def test_of_what_waits_to_be_written_no_more_is_in_memory_and_it_is_seldom_walked_through() -> None:
+    waiting: dict[str, int | None] = {}
+    walks = 0
+
+    def unwritten() -> ItemsView[str, int | None]:
+        nonlocal walks
+        walks += 1
+        return waiting.items()
+
+    timers = StoredTimers(lambda first, count: [], unwritten, window=100)  # noqa: ARG005 - all waits
+    assert timers.pop(0) is None
+    for number in range(20_000):
+        waiting[f"c:{number}"] = due = 1 + number * 7919 % 20_000
+        timers.set(f"c:{number}", due)
+        assert timers._near.hinted <= max(200, 2 * len(waiting) // WAITING_PART)  # noqa: SLF001 - memory is the claim
+    assert walks <= 12
+    for number in range(20_000):
+        due, key = timers.pop(20_000) or (0, "")
+        assert due == number + 1
+        waiting[key] = None
+    assert timers.pop(20_000) is None
+    assert walks <= 12 + WAITING_PART + 1
+
+
+def test_stored_timers_of_customers_who_wait_to_be_written_are_passed_in_one_walk() -> None:
+    stored = [(number, f"c:{number:05d}") for number in range(10_000)]
+    waiting = {key: due + 20_000 for due, key in stored}
+    walks = 0
+
+    def unwritten() -> ItemsView[str, int]:
+        nonlocal walks
+        walks += 1
+        return waiting.items()
+
+    timers = StoredTimers(
+        lambda first, count: stored[bisect_left(stored, first) :][:count], unwritten, window=100
+    )
+    assert timers.pop(19_999) is None
+    assert timers.pop(20_000) == (20_000, "c:00000")
+    assert walks == 1
