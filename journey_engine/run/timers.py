@@ -13,7 +13,6 @@ WINDOW = 2_000
 """Entries that `StoredTimers` has in memory at least, and at most twice as many."""
 WAITING_PART = 8
 """One entry of so many states that wait to be written, where that is more."""
-
 SAMPLED = 100
 """Of the due times that come into a window at least so many are looked at to find its end."""
 
