@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from journey_engine.define.action_plan import Action, ActionKind
+from journey_engine.define.action_plan import Action, ActionKind, CancelOn
 from journey_engine.define.plan import JourneyPlan, Plan, TransitionPlan
 from tests.decide.plans import (
     DAY,
@@ -22,6 +22,7 @@ from tests.decide.plans import (
     send,
     stage,
 )
+from tests.decide.sending import HELD, PROFILE, consent
 
 ANSWERS = (
     "RouteApplied",
@@ -182,6 +183,17 @@ def test_a2_one_route_answers_a_contact_whoever_asks() -> None:
     assert [one.reply_to for one in customer.commands] == ["k1", "k2"]
 
 
+@pytest.mark.parametrize("over", ["end", None])
+def test_a2_a_route_that_was_applied_stays_the_only_one(over: str | None) -> None:
+    first = asking(route(), name="a", also=[on("RouteApplied", to=over)])
+    other = journey("b", stage("in", enter=[route()]), entry=[clause("Later")])
+    customer = Customer(answered(first, other))
+    customer.give("Start", 0, call="k1")
+    customer.give("RouteApplied", 1, command_id=customer.commands[0].command_id)
+    customer.give("Later", 2, call="k1")
+    assert customer.outcomes == ["SENT", "LOWER_PRIORITY"]
+
+
 def test_a2_a_contact_without_a_name_is_no_contact() -> None:
     customer = Customer(answered(asking(route())))
     customer.give("Start", 0, call=None)
@@ -255,6 +267,17 @@ def test_c7_a_bounce_that_may_pass_or_that_comes_late_goes_nowhere() -> None:
     bounced(customer, 1, permanent=False)
     bounced(customer, HOUR)
     assert customer.outcomes == ["SENT", "BOUNCED"]
+
+
+def test_c7_what_was_taken_back_goes_to_no_other_channel() -> None:
+    hi = send("hi", "email", "push", cancel_on=CancelOn.NEVER)
+    profile = {"Consent": PROFILE["Consent"]}
+    customer = Customer(answered(asking(hi), profile=profile, channels=HELD))
+    customer.give("Start", 0)
+    [sent] = customer.commands
+    consent(customer, 1, granted=False)
+    customer.give("MessageFailed", 2, command_id=sent.command_id, permanent=True)
+    assert kinds(customer) == [("SEND", "hi"), ("CANCEL", "hi")]
 
 
 def test_c7_a_completed_instance_still_falls_back_with_what_it_remembered() -> None:

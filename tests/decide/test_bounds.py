@@ -32,6 +32,7 @@ from tests.decide.plans import (
     read,
     stage,
 )
+from tests.decide.sending import PROFILE, consent
 
 LONG = "x" * 1000
 GO = plan(journey("j", stage("in"), entry=[clause("Go", when=NEVER)]))
@@ -180,3 +181,19 @@ def test_law6_what_patterns_of_entries_saw_goes_last() -> None:
     assert decision.dropped == {"seen": 1, "patterns": 32}
     assert decision.state.journeys["j"].patterns == {}
     assert decision.state.journeys["j"].entry_no == 3
+
+
+def test_law6_a_long_name_of_a_purpose_that_no_plan_has_is_not_kept() -> None:
+    customer = Customer(plan(profile=PROFILE, consent={LONG: False}))
+    for purpose in ("known-later", f"{LONG}-other", LONG):
+        consent(customer, 0, granted=True, purpose=purpose)
+    assert set(customer.state.consent) == {"known-later/email", f"{LONG}/email"}
+
+
+def test_law6_many_features_of_short_values_are_measured_too() -> None:
+    customer = Customer(recents(20))
+    dropped: set[str] = set()
+    for number in range(63):
+        dropped |= set(customer.give("View", number, page=f"{number:064}").dropped)
+        assert size(customer.state) <= STATE_BYTES_MAX
+    assert "features" in dropped

@@ -1,11 +1,12 @@
 """Rules A7 and K1: what an end, a leaving or a withdrawal takes back."""
 
 import uuid
+from typing import Any
 
 import pytest
 
 from journey_engine.decide.state import OPEN_MAX
-from journey_engine.define.action_plan import CancelOn
+from journey_engine.define.action_plan import Action, ActionKind, CancelOn
 from tests.decide.plans import (
     DAY,
     HOUR,
@@ -23,6 +24,10 @@ from tests.decide.plans import (
     stage,
 )
 from tests.decide.sending import HELD, PROFILE, consent, sending
+
+
+def sync(name: str, **more: Any) -> Action:
+    return Action(name, f"{name}-audience", ("email",), ActionKind.SYNC, **more)
 
 
 @pytest.mark.parametrize("ending", ["Order", "Leave"])
@@ -162,6 +167,17 @@ def test_k1_a_withdrawal_of_the_channel_leaves_what_has_another() -> None:
     decision = consent(customer, 1, granted=False)
     assert [one.send_id for one in decision.sends] == ["mail"]
     assert [one.action for one in customer.state.pending] == ["both"]
+
+
+@pytest.mark.parametrize(("op", "outcome"), [("add", "CANCELLED"), ("remove", "SENT")])
+def test_k1_a_withdrawal_takes_nobody_s_way_out_of_an_audience(op: str, outcome: str) -> None:
+    waits = sync("waits", op=op, delay=HOUR)
+    customer = Customer(sending(sync("now", op=op), waits, channels=HELD))
+    customer.give("Cart", 0)
+    cancels = consent(customer, 1, granted=False).commands
+    customer.tick(HOUR)
+    assert len(cancels) == (op == "add")
+    assert customer.outcomes[-1] == outcome
 
 
 def test_k1_a_withdrawal_reaches_held_commands_of_completed_instances() -> None:

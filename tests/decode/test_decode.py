@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decode.decode import (
     FUTURE_MS,
+    ID_CHARS_MAX,
     LATEST_MS,
     Mark,
     NeedSchema,
@@ -240,6 +241,20 @@ def test_key_ids_and_time_that_break_the_contract_are_invalid(
     key: bytes | None, changes: dict[str, Any]
 ) -> None:
     assert code(order(key, **changes)) == DeadLetterCode.INVALID
+
+
+@pytest.mark.parametrize("name", ["event_id", "source", "customer_id", "anonymous_id"])
+def test_an_id_longer_than_states_may_keep_is_invalid(name: str) -> None:
+    def named(length: int) -> Record:
+        text = "é" * length
+        others = {"customer_id": None} if name == "anonymous_id" else {}
+        return order(
+            text.encode() if name in ("customer_id", "anonymous_id") else b"c1",
+            **{**others, name: text},
+        )
+
+    assert isinstance(decode(named(ID_CHARS_MAX), READER), Event)
+    assert code(named(ID_CHARS_MAX + 1)) == DeadLetterCode.INVALID
 
 
 @pytest.mark.parametrize("late", [LATEST_MS + 1, NOW * 1000, 2**63 - 1])

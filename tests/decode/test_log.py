@@ -283,6 +283,12 @@ def test_arrival_is_the_records_time_and_a_time_from_the_future_moves_no_mark(
     assert decode(sent[-1], reader) == Mark(NOW + 1)
 
 
+def test_a_time_after_9999_moves_no_mark(schemas: Schemas) -> None:
+    micros = event(schemas, occurred_at=NOW * 1000, recorded_at=NOW * 1000)
+    sent = records(schemas, event(schemas), micros)
+    assert decode(sent[-1], Reader(schemas, {})) == Mark(NOW + 1)
+
+
 def test_a_channel_without_a_topic_is_refused(schemas: Schemas) -> None:
     with pytest.raises(DefinitionErrors, match="no input topic is declared for channel 'fax'"):
         records(schemas, event(schemas, channel="fax"))
