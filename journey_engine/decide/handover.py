@@ -2,10 +2,10 @@
 
 `merge` says what the state of both is; here is what follows from it: instances that lost end
 `MERGED`, candidates that are double end `CANCELLED`, double commands are taken back. Once no other
-visitor is waited for, so that it does not matter who answers first, what has no consent any more
-is taken back, too, and the sends that waited are decided. A hand-over that came before changes
-nothing. One that is no longer asked for, because the customer was erased meanwhile, is erased with
-them (rule M4).
+visitor is waited for, so that it does not matter who answers first, waits on the calendar are
+reckoned anew, what has no consent any more is taken back, too, and the sends that waited are
+decided. A hand-over that came before changes nothing. One that is no longer asked for, because the
+customer was erased meanwhile, is erased with them (rule M4).
 """
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from journey_engine.decide import (
     stages,
     standing,
     waiting,
+    waits,
 )
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.identity_state import NOBODY
@@ -146,13 +147,14 @@ def _end(
 
 
 def _release(draft: Draft, message: IdentityHanded) -> None:
-    """Decide the candidates that waited, where no other visitor is waited for, and those that the
-    merge itself set free.
+    """Where no other visitor is waited for, go by what is known of all: waits, consent, and the
+    candidates that waited. Those that the merge itself set free are decided at once.
     """
     if draft.identity is None or not draft.identity.asked:
         _bound(draft)
     answered = identity.waits_until(draft) is None
     if answered:
+        waits.identities_joined(draft, Moment(draft, draft.now))
         _withdraw(draft, message)
     moment = Moment(draft, draft.now)
     if answered:

@@ -87,20 +87,36 @@ def _learnt(draft: Draft) -> bool:
 def customer_changed(draft: Draft, moment: Moment) -> None:
     """Reckon anew the waits that depend on what the event changed of the customer (rule W4)."""
     plan = draft.plan
-    if not plan.dated_by_traits and not plan.dated_by_features:
-        return
-    traits = plan.dated_by_traits & moment.changed
-    features = plan.dated_by_features and _learnt(draft)
+    if plan.dated_by_traits or plan.dated_by_features:
+        features = plan.dated_by_features and _learnt(draft)
+        _depending(draft, moment, plan.dated_by_traits & moment.changed, features=features)
+
+
+def identities_joined(draft: Draft, moment: Moment) -> None:
+    """Reckon anew all waits that depend on the customer: what they were reckoned with may have been
+    known of another identity only (rule M2).
+    """
+    plan = draft.plan
+    _depending(draft, moment, plan.dated_by_traits, features=plan.dated_by_features)
+
+
+def _depending(draft: Draft, moment: Moment, traits: frozenset[str], *, features: bool) -> None:
+    """Reckon anew the waits that depend on one of the traits, or on features. One that is due is
+    not past: it fires as it is.
+    """
     if not traits and not features:
         return
     for position, instance in enumerate(draft.instances):
-        journey = plan.run_by(instance.journey, instance.version)
+        journey = draft.plan.run_by(instance.journey, instance.version)
         stage = None if journey is None else journey.stages.get(instance.stage)
         if stage is None:
             continue
         for wait in stage.timers:
             if appointments.depends(wait, traits, features=features):
                 live = draft.touch(position)
+                before = timer_of(live, wait)
+                if before is not None and before.due <= moment.at:
+                    continue
                 again(draft, live, wait, View(moment, journey, instance))
 
 

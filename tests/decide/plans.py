@@ -10,6 +10,7 @@ from journey_engine.decide.event import Event, Origin, TimersDue
 from journey_engine.decide.state import EMPTY, CustomerState
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.action_plan import Action
+from journey_engine.define.calendar_plan import AtPlan
 from journey_engine.define.expression import EvaluationError, Expression, Scope, Value
 from journey_engine.define.operation import Operation
 from journey_engine.define.plan import (
@@ -100,6 +101,10 @@ def after(wait: int, to: str | None = None, **more: Any) -> TransitionPlan:
     return _transition(Trigger.AFTER, f"after {wait}", to, after=wait, **more)
 
 
+def at_time(rule: AtPlan, to: str | None = None) -> TransitionPlan:
+    return _transition(Trigger.AT, "at", to, at=rule)
+
+
 def _transition(trigger: Trigger, text: str, to: str | None, **more: Any) -> TransitionPlan:
     remember = tuple(more.pop("remember", {}).items())
     actions = tuple(more.pop("do", ()))
@@ -128,7 +133,7 @@ def stage(
         },
         eventless=eventless,
         always=tuple(t for t in placed if t.trigger is Trigger.ALWAYS),
-        timers=tuple(t for t in placed if t.trigger is Trigger.AFTER),
+        timers=tuple(t for t in placed if t.trigger in (Trigger.AFTER, Trigger.AT)),
         resets={kind: tuple(t for t in placed if kind in t.reset_on) for kind in resets},
     )
 

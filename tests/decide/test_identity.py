@@ -1,15 +1,12 @@
 """Rules M1 and M2 step by step: a visitor turns out to be a customer."""
 
 from dataclasses import replace
-from typing import Any
 
 from journey_engine.decide import history
 from journey_engine.decide.identity_state import ALIASES_MAX
 from journey_engine.decide.message import Forwarded, IdentityAsked, IdentityHanded
-from journey_engine.define.action_plan import Action, CancelOn
-from journey_engine.define.migration_plan import Fate, Move
-from journey_engine.define.operation import Operation
-from journey_engine.define.plan import JourneyPlan, Plan
+from journey_engine.define.action_plan import CancelOn
+from journey_engine.define.plan import Plan
 from journey_engine.define.policy_plan import CapPlan, Period, Policy
 from journey_engine.define.profile_plan import FeatureOp
 from journey_engine.errors import CandidateOutcome, DeferredCause, InputOutcome
@@ -368,30 +365,3 @@ def test_law6_aliases_and_those_asked_for_are_bounded_together() -> None:
     dropped = [people.link(MINUTE, visitor) for visitor in ("v00", "v31", "one-more")]
     assert [one.dropped for one in dropped] == [{}, {}, {"aliases": 1}]
     assert people.states["c:anna"].identity == known
-
-
-def waits(version: int, *sends: Action, **more: Any) -> JourneyPlan:
-    waiting = stage("waiting", after(4 * HOUR, "end"), enter=sends)
-    return journey("a", waiting, entry=[clause("Cart")], version=version, **more)
-
-
-def test_who_is_asked_for_is_handed_over_as_migrated() -> None:
-    first, move = waits(1), Move(Fate.MOVE, "waiting", enter=True)
-    people = People(with_identity(plan(first)))
-    people.give("a:v", "Cart", 0)
-    second = waits(2, send("new"), migrate={1: {"waiting": move}})
-    people.plan = with_identity(plan(second, kept=[first]))
-    people.link(MINUTE)
-    people.tick("c:anna", HOUR)
-
-    assert [one.content for one in people.commands] == ["new-content"]
-
-
-def test_who_was_in_a_stopped_journey_is_out_of_it_once() -> None:
-    people = People(with_identity(plan(waits(1))))
-    people.give("a:v", "Cart", 0)
-    people.plan = replace(people.plan, operations={"a": Operation(stopped=True)})
-    people.link(MINUTE)
-    people.tick("c:anna", HOUR)
-
-    assert people.ends == [("a:v", "STOPPED")]

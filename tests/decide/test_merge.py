@@ -13,10 +13,12 @@ from journey_engine.decide.due import next_due
 from journey_engine.decide.message import IdentityHanded
 from journey_engine.decide.state import CustomerState
 from journey_engine.define.action_plan import CancelOn
+from journey_engine.define.calendar_plan import AtPlan, IfPast
 from journey_engine.define.junction_plan import Arm, Split, Unit
 from journey_engine.define.plan import Plan, Reentry, ReentryMode
 from journey_engine.define.profile_plan import FeatureOp, ProfileReaders, TraitRule
 from journey_engine.encode.state import encode_state
+from tests.decide.contact import ZONES
 from tests.decide.people import People, with_identity
 from tests.decide.plans import (
     DAY,
@@ -24,6 +26,7 @@ from tests.decide.plans import (
     MINUTE,
     T0,
     after,
+    at_time,
     clause,
     feature,
     journey,
@@ -70,10 +73,24 @@ def _plan() -> Plan:
         exits=[clause("Order", name="bought")],
         reentry=Reentry(ReentryMode.ONCE),
     )
-    profile = {**PROFILE, "Profile": ProfileReaders(traits=(TraitRule("name", "name"),))}
+    dated = journey(
+        "dated",
+        stage(
+            "in",
+            at_time(AtPlan(time=9 * HOUR), "in"),
+            at_time(AtPlan(days=1, moves=True, time=9 * HOUR), "in"),
+            at_time(AtPlan(read("customer", "day"), moves=True, if_past=IfPast.SKIP), "end"),
+            at_time(AtPlan(read("features", "ever"), moves=True, time=HOUR, yearly=True), "end"),
+        ),
+        entry=[clause("Cart")],
+        features=FEATURES,
+    )
+    names = ("name", "timezone", "day")
+    profile = {**PROFILE, "Profile": ProfileReaders(traits=tuple(TraitRule(n, n) for n in names))}
     cart = with_milestones(cart, clause("Back", name="back", key=KEY), clause("View", name="seen"))
-    made = plan(cart, once, profile=profile, channels=HELD, traits={"name": None})
-    return with_identity(replace(made, prefers=False))
+    traits = dict.fromkeys(names)
+    made = plan(cart, once, dated, profile=profile, channels=HELD, traits=traits)
+    return with_identity(replace(made, prefers=False, zones=ZONES))
 
 
 PLAN = _plan()
@@ -94,6 +111,14 @@ KINDS = [
 ]
 
 
+whereabouts = st.fixed_dictionaries(
+    {
+        "timezone": st.sampled_from([None, *ZONES.by_name]),
+        "day": st.sampled_from([None, "2026-01-01", "2026-01-01T05:00", "2026-01-02"]),
+    }
+)
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> People:
     """A customer and three visitors, each with a past, and nothing answered yet."""
@@ -105,7 +130,7 @@ def lives(draw: st.DrawFn) -> People:
         kind = draw(st.sampled_from(KINDS))
         fields: dict[str, Any] = {"cart": draw(st.sampled_from(["k1", "k2", "k3"]))}
         if kind == "Profile":
-            fields = {"name": draw(st.sampled_from(["A", "B"]))}
+            fields = {"name": draw(st.sampled_from(["A", "B"])), **draw(whereabouts)}
         elif kind == "Consent":
             fields = {"purpose": "service", "channel": None, "granted": draw(st.booleans())}
         elif kind == "View":

@@ -101,6 +101,7 @@ class World:
         step.answer = answer
         theirs = self.customers.people.pop(f"a:{visitor}", Person(f"a:{visitor}", None, visitor))
         self._merging.hand_over(step, theirs)
+        self.customers.instances.reckon(step)
         self.customers.decide(step)
         return answer
 
