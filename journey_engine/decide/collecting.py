@@ -4,7 +4,9 @@ Theory of operation. A candidate of such a purpose that could be sent waits for 
 the time of its input (T2), or for the end of the collection that is going on. All that wait for
 it are released at one instant and walked down by rank; the first `winners` that caps allow are
 sent. How many won is remembered, so that whoever still comes at the same instant finds it taken;
-an input that comes late, after its slot was decided, is for the next one.
+an input that comes late, after its slot was decided, is for the next one. Whose channels are all
+quiet at its slot is decided at their opening, and counts among the winners of that slot: sent back
+to a slot it would find them quiet again, for ever.
 """
 
 from typing import Final
@@ -37,8 +39,7 @@ def collected(case: Case) -> Collection | None:
 
 def waits_until(draft: Draft, case: Case, rule: Collection, moment: Moment) -> int | None:
     """Until when the candidate waits; None where it is decided at this very instant."""
-    place = case.candidate.place
-    if not case.candidate.fresh and place.waits == _ARBITRATION and place.due == moment.at:
+    if _was_called(case, moment) or case.candidate.place.slot:
         return None
     purpose = case.candidate.journey.purpose
     decided = draft.contact.slots.get(purpose, NO_SLOT)[0]
@@ -48,6 +49,14 @@ def waits_until(draft: Draft, case: Case, rule: Collection, moment: Moment) -> i
     if decided == moment.at:
         return None
     return _going_on(draft, purpose) or moment.at + rule.collect
+
+
+def slot_of(draft: Draft, case: Case, moment: Moment) -> int:
+    """The slot to which the candidate has come, 0 where it goes to one yet."""
+    rule = collected(case)
+    if rule is None or waits_until(draft, case, rule, moment) is not None:
+        return 0
+    return case.candidate.place.slot or moment.at
 
 
 def next_slot(draft: Draft, rule: Collection, after: int) -> int | None:
@@ -60,8 +69,10 @@ def next_slot(draft: Draft, rule: Collection, after: int) -> int | None:
 
 
 def open_slot(draft: Draft, purpose: str, at: int) -> None:
-    """The purpose's candidates are decided together at this instant."""
-    if draft.contact.slots.get(purpose, NO_SLOT)[0] != at:
+    """The candidates of the purpose that came to this slot are decided; after a later one they take
+    what is left of its winners.
+    """
+    if draft.contact.slots.get(purpose, NO_SLOT)[0] < at:
         _note(draft, purpose, at, 0)
 
 
@@ -74,6 +85,12 @@ def win(draft: Draft, purpose: str) -> None:
     """One more has won it."""
     at, winners = draft.contact.slots.get(purpose, NO_SLOT)
     _note(draft, purpose, at, winners + 1)
+
+
+def _was_called(case: Case, moment: Moment) -> bool:
+    """Whether it waited for this very slot."""
+    place = case.candidate.place
+    return not case.candidate.fresh and place.waits == _ARBITRATION and place.due == moment.at
 
 
 def _note(draft: Draft, purpose: str, at: int, winners: int) -> None:

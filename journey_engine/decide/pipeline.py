@@ -57,7 +57,7 @@ def _round(draft: Draft, moment: Moment, cases: list[Case], before: Contact) -> 
     open_ = [
         case
         for case in ranking.in_order(draft, standing)
-        if _is_consistent(draft, case, above) and _opens(draft, case)
+        if _is_consistent(draft, case, above) and _opens(draft, moment, case)
     ]
     for case in open_:
         _take(draft, moment, case, before)
@@ -164,12 +164,13 @@ def _is_consistent(draft: Draft, case: Case, above: set[str]) -> bool:
     return False
 
 
-def _opens(draft: Draft, case: Case) -> bool:
+def _opens(draft: Draft, moment: Moment, case: Case) -> bool:
     """C1 (4): find the first open channel."""
     if openings.advance(draft, case) is not None:
         return True
     if case.opening is not None:
-        waiting.defer(draft, case, case.opening, DeferredCause.QUIET_HOURS)
+        slot = collecting.slot_of(draft, case, moment)
+        waiting.defer(draft, case, case.opening, DeferredCause.QUIET_HOURS, slot)
     else:
         case.settle(draft, openings.refusal(case))
     return False
@@ -184,7 +185,7 @@ def _take(draft: Draft, moment: Moment, case: Case, before: Contact) -> None:
             _collect(draft, case, due, CandidateOutcome.EXPIRED)
             return
         purpose = case.candidate.journey.purpose
-        collecting.open_slot(draft, purpose, moment.at)
+        collecting.open_slot(draft, purpose, case.candidate.place.slot or moment.at)
         if collecting.won(draft, purpose) >= rule.winners:
             case.trace.append(f"slot: {rule.winners} of {rule.winners} taken")
             _lose(draft, moment, case)

@@ -252,6 +252,8 @@ class Pending(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The id of its command where it arose under another identity (rule M2)."""
     asker: Asker | None = None
     """Where an account's journey asked for it (rule M3)."""
+    slot: int = 0
+    """Where it came to its slot and waits for the end of quiet hours: the time of the slot (C5)."""
 
 
 class OpenSend(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -28,8 +28,8 @@ from journey_engine.errors import CandidateOutcome, DeferredCause
 _HELD: Final = DeferredCause.HELD.value
 
 
-def defer(draft: Draft, case: Case, due: int, cause: DeferredCause) -> None:
-    """Let the candidate wait until `due`."""
+def defer(draft: Draft, case: Case, due: int, cause: DeferredCause, slot: int = 0) -> None:
+    """Let the candidate wait until `due`; `slot` as in `Pending`."""
     candidate = case.candidate
     if len(draft.pending) >= PENDING_MAX:
         draft.drop("pending")
@@ -37,7 +37,8 @@ def defer(draft: Draft, case: Case, due: int, cause: DeferredCause) -> None:
         case.settle(draft, CandidateOutcome.CANCELLED)
         return
     supersede(draft, candidate)
-    place = replace(candidate.place, due=due, waits=cause.value, event=_event(draft, candidate))
+    event = _event(draft, candidate)
+    place = replace(candidate.place, due=due, waits=cause.value, event=event, slot=slot)
     candidate.place = place
     draft.pending = [*draft.pending, place]
     case.settle(draft, CandidateOutcome.DEFERRED)

@@ -1,6 +1,9 @@
 """Rule C5: purposes whose candidates are collected, and the best of them sent."""
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from journey_engine.define.plan import ChannelPlan, Plan
 from journey_engine.define.policy_plan import Collection, PurposePlan, Quiet
@@ -18,6 +21,8 @@ from tests.decide.plans import (
 )
 
 TWICE = (10 * HOUR, 18 * HOUR)
+EARLY = Collection(slots=(7 * HOUR,))
+"""In the night."""
 
 
 def offers(rule: Collection, *caps: Any, names: str = "abc", **more: Any) -> Plan:
@@ -210,6 +215,64 @@ def test_c1_quiet_hours_come_before_the_slot() -> None:
         ("DEFERRED", "ARBITRATION"),
         ("SENT", None),
     ]
+
+
+def test_c5_whose_channel_is_quiet_at_the_slot_is_decided_at_its_opening() -> None:
+    rule = marketing(quiet=Quiet.DEFER, quiet_hours=(NIGHT,), collection=EARLY)
+    customer = Customer(under(rule, offer("a", priority=1), offer("b", priority=2)))
+    customer.give("Go", 9 * HOUR)
+    customer.tick(31 * HOUR)
+    assert [(one.cause, one.until) for one in customer.sends[2:]] == [
+        ("QUIET_HOURS", T0 + 32 * HOUR)
+    ] * 2
+    customer.tick(32 * HOUR)
+    assert shown(customer)[4:] == [("b", "SENT"), ("a", "LOWER_PRIORITY")]
+
+
+def test_c5_who_waited_before_its_slot_still_goes_to_it() -> None:
+    rule = Collection(slots=(7 * HOUR, 10 * HOUR))
+    policy = marketing(quiet=Quiet.DEFER, quiet_hours=(NIGHT,), collection=rule)
+    customer = Customer(under(policy, offer("a")))
+    customer.give("Go", HOUR)
+    customer.tick(8 * HOUR)
+    assert (last(customer).cause, last(customer).until) == ("ARBITRATION", T0 + 10 * HOUR)
+
+
+@pytest.mark.parametrize(("winners", "outcome"), [(1, "LOWER_PRIORITY"), (2, "SENT")])
+def test_c5_who_is_decided_later_counts_in_its_slot(winners: int, outcome: str) -> None:
+    night = replace(NIGHT, channels=frozenset({"push"}))
+    rule = replace(EARLY, winners=winners)
+    policy = marketing(quiet=Quiet.DEFER, quiet_hours=(night,), collection=rule)
+    customer = Customer(under(policy, offer("mail"), offer("push", send("push", "push"))))
+    customer.give("Go", 9 * HOUR)
+    customer.tick(31 * HOUR)
+    assert dict(shown(customer)) == {"mail": "SENT", "push": "DEFERRED"}
+    customer.tick(32 * HOUR)
+    assert last(customer, "push").outcome == outcome
+
+
+def test_c5_who_loses_there_goes_on_to_the_next_slot() -> None:
+    rule = replace(EARLY, defer_losers=True)
+    policy = marketing(quiet=Quiet.DEFER, quiet_hours=(NIGHT,), collection=rule)
+    customer = Customer(under(policy, offer("a", priority=1), offer("b", priority=2)))
+    customer.give("Go", 9 * HOUR)
+    for at in (31, 32, 55, 56):
+        customer.tick(at * HOUR)
+    assert [(one.send_id, one.decided_at) for one in customer.sends if one.outcome == "SENT"] == [
+        ("b", T0 + 32 * HOUR),
+        ("a", T0 + 56 * HOUR),
+    ]
+
+
+def test_c5_a_collection_that_ends_in_quiet_hours_is_decided_at_their_end() -> None:
+    policy = marketing(
+        quiet=Quiet.DEFER, quiet_hours=(NIGHT,), collection=Collection(collect=15 * HOUR)
+    )
+    customer = Customer(under(policy, offer("a")))
+    customer.give("Go", 9 * HOUR)
+    for at in (24, 32):
+        customer.tick(at * HOUR)
+    assert customer.outcomes == ["DEFERRED", "DEFERRED", "SENT"]
 
 
 def test_silo_breaker_two_teams_hours_apart_and_the_more_valuable_wins() -> None:
