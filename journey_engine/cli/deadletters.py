@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
+from rich.markup import escape
 from rich.table import Table
 
 from journey_engine.cli.connection import Misused, Refused, names_of, run, settings_of
@@ -59,8 +60,8 @@ def list_(
     table = Table("code", "topic", "letters", "sent again", "newest", "at", "message")
     for kind, count in sorted(Counter(map(_kind, letters)).items()):
         last = newest[kind]
-        message, at = last.failure.get("message", ""), last.failure["at"]
-        table.add_row(*kind, f"{count:,}", f"{again[kind]:,}", last.place, at, message)
+        told = (*kind, f"{count:,}", f"{again[kind]:,}", last.place, last.failure["at"])
+        table.add_row(*map(escape, (*told, last.failure.get("message", ""))))
     out.print(table)
     return 0
 
@@ -171,7 +172,7 @@ def _report(sent: int, left: dict[str, str], *, dry: bool, json: bool) -> None:
         return
     out.print(f"{sent:,} {'would be' if dry else 'were'} sent again", highlight=False)
     for why, count in Counter(left.values()).items():
-        out.print(f"{count:,} were not: {why}", highlight=False)
+        out.print(f"{count:,} were not: {why}", markup=False, highlight=False)
 
 
 def _read(settings: "Settings", names: "Names", whole: str | None = None) -> "list[Letter]":

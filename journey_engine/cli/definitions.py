@@ -96,7 +96,9 @@ def list_(
     for plan in plans:
         mark = "*" if plan.hash == active else " "
         parts = ", ".join(_parts(plan))
-        out.print(f"{mark} {plan.hash[:12]} {iso_utc(plan.at)} {parts}", highlight=False)
+        out.print(
+            f"{mark} {plan.hash[:12]} {iso_utc(plan.at)} {parts}", markup=False, highlight=False
+        )
     return 0
 
 
@@ -190,7 +192,8 @@ def _show(counted: "Counter[Standing]", plan: "Plan") -> None:
         accounts = plan.accounts
         of_account = accounts is not None and journey in accounts.by_name
         said = fate(accounts if accounts and of_account else plan, journey, version, stage)
-        out.print(f"{count:>9,}  {journey} {version} {stage}: {said}", highlight=False)
+        line = f"{count:>9,}  {journey} {version} {stage}: {said}"
+        out.print(line, markup=False, highlight=False)
 
 
 def _activate(

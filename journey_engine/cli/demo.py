@@ -9,6 +9,7 @@ from uuid import uuid4
 from cyclopts import Parameter
 from rich.console import Group
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
@@ -151,10 +152,11 @@ def _label(happening: "Happening") -> str:
 
 def _line(happening: "Happening") -> str:
     fields = happening.fields
+    who = escape(str(fields["customer_id"]))
     if happening.kind == "transition":
         when, place = fields["occurred_at"], fields["journey"]
         step = f"{fields['from'] or 'enters'} → {fields['to'] or fields['end']}"
-        return f"[dim]{when:%Y-%m-%d %H:%M}[/dim]  {fields['customer_id']}  {place}: {step}"
+        return f"[dim]{when:%Y-%m-%d %H:%M}[/dim]  {who}  {place}: {step}"
     when, place = fields["created_at"], fields["journey"]["name"]
-    what = f"[green]{fields['action']} {fields['content']} by {fields['channel']}[/green]"
-    return f"[dim]{when:%Y-%m-%d %H:%M}[/dim]  {fields['customer_id']}  {place}: {what}"
+    what = escape(f"{fields['action']} {fields['content']} by {fields['channel']}")
+    return f"[dim]{when:%Y-%m-%d %H:%M}[/dim]  {who}  {place}: [green]{what}[/green]"

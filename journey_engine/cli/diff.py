@@ -148,7 +148,7 @@ def _tell_one(each: "Divergence", *, reveal: bool) -> None:
     )  # fmt: skip
     who = _person(each.person, reveal=reveal)
     out.print(
-        f"[bold]{escape(who)}[/bold] {_time(each.at)} {each.journey}{escape(place)}",
+        f"[bold]{escape(who)}[/bold] {_time(each.at)} {escape(each.journey + place)}",
         highlight=False,
     )
     for name, side, word in zip(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from rich.markup import escape
 
 from journey_engine.cli.connection import Misused, Refused, run, settings_of
 from journey_engine.cli.console import fail, out, print_json
@@ -278,7 +279,7 @@ def _story(
     elif not told:
         fail(f"nothing that a journey reads happened to {customer!r} in this log")
     for each in [] if json else told:
-        out.print(f"[bold]{each['at']}[/bold]  {each['input']}", highlight=False)
+        out.print(f"[bold]{each['at']}[/bold]  {escape(each['input'])}", highlight=False)
         for line in each["sentences"]:
             _line(f"  {line}")
     return 0 if told else 1

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import cyclopts
+from rich.markup import escape
 from rich.table import Table
 
 from journey_engine.cli.connection import Refused, names_of, run, settings_of
@@ -57,7 +58,8 @@ def list_(
         due = "" if row["review_by"] is None else row["review_by"] + " overdue" * row["overdue"]
         version = f"{row['version']}{marks[row['kept']]}"
         count = f"{row['instances']:,}"
-        table.add_row(row["journey"], version, row["status"], count, row["owner"], due)
+        told = (row["journey"], version, row["status"], count, row["owner"] or "", due)
+        table.add_row(*map(escape, told))
     out.print(table)
     return 0
 

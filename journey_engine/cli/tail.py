@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.markup import escape
 
 from journey_engine.cli.connection import run, settings_of
 from journey_engine.cli.console import fail, out, print_json
@@ -88,7 +89,7 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
         print_json(shown)
         return
     place = f"{shown.pop('partition')}@{shown.pop('offset')}"
-    when, key = shown.pop("timestamp"), shown.pop("key")
+    when, key = shown.pop("timestamp"), escape(str(shown.pop("key")))
     shown.pop("topic")
     out.print(f"[bold]{place}[/bold] {when} [cyan]{key}[/cyan]", highlight=False)
     out.print(shown, soft_wrap=True)

@@ -167,6 +167,19 @@ def test_explain_tells_the_story_of_one_customer(engine: Engine, tmp_path: Path)
     assert "bert" in nobody.err
 
 
+def test_an_event_id_that_looks_like_markup_is_explained_as_it_is(
+    engine: Engine, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        '{"type": "CartUpdated", "event_id": "e-1[/vip]", "customer_id": "anna", "channel": "web",'
+        ' "source": "shop", "occurred_at": "2026-03-01T10:00:00Z", "cart_id": "k"}\n'
+    )
+    said = engine("explain", "--events", log, "--customer", "anna")
+    assert said.code == 0
+    assert "CartUpdated (e-1[/vip])" in said.out
+
+
 REFUSED: list[dict[str, object]] = [
     {"type": "ConsentChanged", "purpose": "marketing", "granted": False},
     {"type": "CartUpdated", "cart_id": "k"},

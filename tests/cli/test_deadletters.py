@@ -32,19 +32,22 @@ class Letters:
         self._value = encode_event(line, schemas.events[line.type])
         assert engine("topics", "create", *self._at).code == 0
 
-    def lie(self, channel: str, *headers: tuple[str, bytes]) -> None:
+    def lie(self, channel: str, *headers: tuple[str, bytes], why: str = "an hour ahead") -> None:
         """One more, of a record of this channel."""
         own: Headers = headers
         topic = f"{self.prefix}interactions.{channel}.v1"
         record = Record(topic, 0, 0, 0, b"anna", self._value, own)
-        failure = Failure(DeadLetterCode.FUTURE, "an hour ahead", "decode", 0)
+        failure = Failure(DeadLetterCode.FUTURE, why, "decode", 0)
         letter = encode_deadletter(record, failure, record_bytes_max=1 << 20)
         asyncio.run(put(self._address, f"{self.prefix}journey.deadletters.v1", letter))
 
     def say(self, *words: str) -> list[Any]:
-        said = self._engine("deadletters", *words, *self._at, "--json")
+        return [json.loads(line) for line in self.print(*words, "--json").splitlines()]
+
+    def print(self, *words: str) -> str:
+        said = self._engine("deadletters", *words, *self._at)
         assert said.code == 0, said.err
-        return [json.loads(line) for line in said.out.splitlines()]
+        return said.out
 
 
 @pytest.fixture
@@ -69,3 +72,10 @@ def test_a_refused_record_with_the_headers_of_a_note_is_still_a_letter(letters: 
     letters.lie("store", ("__journey.replayed.offset", b"0"))
     (listed,) = letters.say("list")
     assert not listed["sent_again"]
+
+
+def test_a_letter_that_looks_like_markup_is_shown_as_it_is(letters: Letters) -> None:
+    letters.lie("[/fax]", why="[/vip]")
+    assert "│ [/vip]" in letters.print("list")
+    left = letters.print("replay", "--all")
+    assert f"{letters.prefix}interactions.[/fax].v1 is no input" in left

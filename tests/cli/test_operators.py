@@ -90,6 +90,33 @@ def test_what_is_published_is_tailed(engine: Engine, at: tuple[str, ...], tmp_pa
 
 
 @pytest.mark.embedded
+def test_an_id_that_looks_like_markup_is_tailed_as_it_is(
+    engine: Engine, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE | {"customer_id": "anna[/vip]", "event_id": "[red]1"}))
+    assert engine("topics", "create", *at).code == 0
+    assert engine("publish", "--events", log, *at).code == 0
+    said = engine("tail", "interactions.store.v1", *at)
+    assert said.code == 0
+    assert said.out.splitlines()[0].endswith(" anna[/vip]")
+    assert "'event_id': '[red]1'" in said.out
+
+
+@pytest.mark.embedded
+def test_an_id_that_looks_like_markup_comes_out_of_a_demo_as_it_is(
+    engine: Engine, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    line = LINE | {"type": "CartUpdated", "customer_id": "anna[/vip]", "cart_id": "k"}
+    del line["order_id"], line["total"]
+    log.write_text(json.dumps(line))
+    said = engine("demo", "--input", log)
+    assert said.code == 0, said.err
+    assert "anna[/vip]  cart-rescue: enters → waiting" in said.out
+
+
+@pytest.mark.embedded
 def test_marks_reach_every_partition_and_keep_the_times(
     engine: Engine, at: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -187,3 +187,10 @@ def test_orders_name_journeys_of_the_definitions_in_force(
     assert operator.says("definitions", "activate", plan).code == 0
     assert operator.says("journeys", "stop", "cart-rescue").code == 0
     assert "did you mean `cart-rescue`?" in operator.says("journeys", "stop", "cart-rescu").err
+
+
+def test_states_whose_names_look_like_markup_are_listed_as_they_are(operator: Operator) -> None:
+    operator.stores("c:anna", standing("[/old]", "[/gone]"))
+    assert "[/old]" in operator.says("journeys", "list").out
+    plan = operator.publishes()
+    assert "[/old] 1 [/gone]: " in operator.says("definitions", "preview", plan).out
