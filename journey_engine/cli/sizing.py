@@ -1,6 +1,7 @@
 """`journey-engine sizing`."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,7 +12,7 @@ from journey_engine.cli.console import out, print_json
 from journey_engine.cli.options import HERE, Definitions
 from journey_engine.cli.values import Amount
 
-Rate = Annotated[float, Parameter(validator=Number(gt=0))]
+Rate = Annotated[float, Parameter(validator=Number(gt=0, lt=inf))]
 Bytes = Annotated[int, Parameter(validator=Number(gt=0))]
 
 

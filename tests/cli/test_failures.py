@@ -109,6 +109,7 @@ def test_what_is_in_no_file_is_a_document_too(engine: Engine, folder: Path) -> N
         (["explain", "--customer", "a"], "--events"),
         (["journeys", "resume", "cart-rescue", "--over", "2 hours"], "2 hours"),
         (["test", "--min-coverage", "101"], "101"),
+        (["sizing", "--customers", "10M", "--events-per-second", "inf"], "events-per-second"),
         (["worker", "--processes", "0"], "processes"),
         (["journeys", "pause"], "journey"),
         (["definitions", "activate"], "plan"),
