@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.markup import escape
 
-from journey_engine.cli.connection import run, settings_of
-from journey_engine.cli.console import fail, out, print_json
+from journey_engine.cli.connection import Refused, run, settings_of
+from journey_engine.cli.console import out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def tail(
     schemas = load_schemas(definitions.schemas)
     topics = load_topics(definitions.topologies, settings.app_id)
     if topic not in topics.all:
-        fail(f"no topic {topic!r} is declared; there are:\n  " + "\n  ".join(sorted(topics.all)))
-        return 1
+        there = "\n  ".join(sorted(topics.all))
+        raise Refused(f"no topic {topic!r} is declared; there are:\n  {there}")
     name = full_names(topics, settings)[topic]
     read = tail_topic(settings, [name], topics.partitions, follow=follow)
     run(_show(settings, name, read, schemas, count=count, json=json), settings)

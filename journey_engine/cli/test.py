@@ -55,22 +55,24 @@ def test(
     results = [result for report in reports for result in report.results]
     coverage = [each for report in reports for each in report.coverage]
     below = [each for each in coverage if each.share * 100 < (min_coverage or 0)]
+    failed = any(result.failures for result in results)
+    ok = not (failed or refused or below)
     if json:
-        print_json(_document(results, coverage, refused))
+        print_json({"ok": ok, **_document(results, coverage, refused, below)})
     else:
         for error in refused:
             fail(str(error))
         _tell(results, coverage)
         for each in below:
             fail(f"{each.journey}: {each.share:.1%} covered, at least {min_coverage:g}% are asked")
-    failed = any(result.failures for result in results)
-    return 1 if failed or refused or below else 0
+    return 0 if ok else 1
 
 
 def _document(
     results: "list[TestResult]",
     coverage: "list[JourneyCoverage]",
     refused: "list[DefinitionError]",
+    below: "list[JourneyCoverage]",
 ) -> dict[str, object]:
     failed = sum(1 for result in results if result.failures)
     return {
@@ -82,6 +84,7 @@ def _document(
             {"journey": each.journey, "share": each.share, "missed": [list(p) for p in each.missed]}
             for each in coverage
         ],
+        "below": [{"journey": each.journey, "share": each.share} for each in below],
     }
 
 

@@ -128,7 +128,20 @@ def test_a_journey_that_changed_fails_its_tests(engine: Engine, topologies: Path
 def test_test_tells_a_program(engine: Engine) -> None:
     said = engine("test", "--json")
     assert said.code == 0
-    assert json.loads(said.out)
+    document = json.loads(said.out)
+    assert (document["ok"], document["below"]) == (True, [])
+
+
+def test_test_tells_a_program_which_journeys_have_too_little_covered(
+    engine: Engine, topologies: Path
+) -> None:
+    cases = topologies / CART.with_suffix(".test.yaml")
+    cases.write_text(cases.read_text().partition("\n\n")[0])
+    said = engine("test", topologies, "--min-coverage", "100", "--json")
+    document = json.loads(said.out)
+    assert (said.code, document["ok"], document["failed"]) == (1, False, 0)
+    (below,) = document["below"]
+    assert (below["journey"], below["share"] < 1) == ("cart-rescue", True)
 
 
 def test_a_diagram_shows_the_stages(engine: Engine) -> None:

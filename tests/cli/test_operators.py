@@ -136,6 +136,9 @@ def test_a_topic_that_is_not_declared_is_refused_with_those_that_are(engine: Eng
     said = engine("tail", "interactions.shop.v1")
     assert said.code == 1
     assert "interactions.store.v1" in said.err
+    said = engine("tail", "interactions.shop.v1", "--json")
+    (error,) = json.loads(said.out)["errors"]
+    assert (said.code, said.err, "interactions.store.v1" in error["message"]) == (1, "", True)
 
 
 @pytest.mark.parametrize(
