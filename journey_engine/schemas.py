@@ -155,7 +155,10 @@ class _Parser:
         for path in sorted(files):
             if path.endswith(".avsc"):
                 self._path, self._text = path, files[path]
-                self._file(PurePosixPath(path))
+                try:
+                    self._file(PurePosixPath(path))
+                except RecursionError:
+                    self._error("SCHEMA_SYNTAX", "nested too deeply")
         by_fingerprint = self._by_fingerprint()
         for versions in self._versions.values():
             self._check_versions(versions)
@@ -183,22 +186,16 @@ class _Parser:
     def _load(self) -> AvroSchema | None:
         try:
             raw = json.loads(self._text)
-        except json.JSONDecodeError as error:
-            self._errors.append(
-                DefinitionError(
-                    self._path, error.lineno, error.colno, "SCHEMA_SYNTAX", f"not JSON: {error.msg}"
-                )
-            )
-            return None
-        if not _is_record(raw):
+            if _is_record(raw):
+                fastavro.parse_schema(raw)
+                return cast("AvroSchema", raw)
             self._error("SCHEMA_INVALID", "the file must hold one Avro record with its fields")
-            return None
-        try:
-            fastavro.parse_schema(raw)
+        except json.JSONDecodeError as error:
+            message, place = f"not JSON: {error.msg}", (error.lineno, error.colno)
+            self._errors.append(DefinitionError(self._path, *place, "SCHEMA_SYNTAX", message))
         except (SchemaParseException, ValueError, TypeError, KeyError, AttributeError) as error:
             self._error("SCHEMA_INVALID", f"not an Avro schema: {error}")
-            return None
-        return cast("AvroSchema", raw)
+        return None
 
     def _event(self, raw: AvroSchema, name: str, stem: str) -> None:
         if not (stem.isdecimal() and int(stem) > 0):

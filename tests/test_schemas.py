@@ -218,6 +218,7 @@ def test_a_nullable_field_may_not_become_mandatory() -> None:
     ("text", "code"),
     [
         ('{"type": "record",\n  "name" "x"}', "SCHEMA_SYNTAX"),
+        pytest.param("[" * 100_000, "SCHEMA_SYNTAX", id="very deep"),
         ('"string"', "SCHEMA_INVALID"),
         ("[1, 2]", "SCHEMA_INVALID"),
         ('{"type": "record", "name": "OrderPlaced"}', "SCHEMA_INVALID"),

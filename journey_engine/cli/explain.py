@@ -15,7 +15,7 @@ from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.values import Time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from journey_engine.decide.message import Input
     from journey_engine.decide.verdict import Decision
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from journey_engine.why.answer import Answer
     from journey_engine.why.past import Made, Taken, World
     from journey_engine.why.question import Wanted
+    from journey_engine.why.records import Recorded
 
     Before = tuple[Defined, int]
 
@@ -209,6 +210,7 @@ def _from_records(
 ) -> "list[Answer]":
     from journey_engine.why.records import recorded
 
+    records: Sequence[Mapping[str, Any]]
     if file is None:
         settings = settings_of(broker)
         records = run(_topic(defined, settings), settings)
@@ -218,11 +220,17 @@ def _from_records(
     return [] if answer is None else [answer]
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    try:
-        return [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
-    except msgspec.DecodeError as error:
-        raise Refused(f"{file}: not a file of decisions: {error}") from error
+def _lines(file: Path) -> "list[Recorded]":
+    from journey_engine.why.records import Recorded
+
+    decoder = msgspec.json.Decoder(Recorded)
+    found: list[Recorded] = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        try:
+            found.append(decoder.decode(line))
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"{file}:{number}: not a decision: {error}") from error
+    return found
 
 
 async def _topic(defined: "Defined", settings: "Settings") -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from journey_engine.decode.bodies import Bodies, LogBody, published_bodies
 from journey_engine.decode.log import LogEvent, LogLine, Place, read_event, read_line, route
 from journey_engine.decode.mapping import TableMapping, map_row, parse_mapping
 from journey_engine.decode.record import Record
+from journey_engine.define.loader import decode_text
 from journey_engine.define.topics import Topics
 from journey_engine.schemas import Schemas
 
@@ -36,7 +37,7 @@ class _Arrival(NamedTuple):
 
 def read_mapping(path: Path, schemas: Schemas) -> TableMapping:
     """Read a `.map.yaml` file; DefinitionErrors where it is wrong, OSError where it is absent."""
-    return parse_mapping(str(path), path.read_text(encoding="utf-8"), schemas)
+    return parse_mapping(str(path), decode_text(str(path), path.read_bytes()), schemas)
 
 
 def read_log(
@@ -127,7 +128,7 @@ def _json_lines(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[Log
         place = Place(str(path), number)
         try:
             line = _json(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             place.refuse(f"not JSON: {error}")
         if not isinstance(line, dict):
             place.refuse("a line must be a JSON object")

@@ -4,11 +4,28 @@ They do not hold what would have helped: for that the events are needed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from journey_engine.decide.explain import time_of
 from journey_engine.why.answer import AFTERWARDS, RULES, Answer, reason
 from journey_engine.why.question import Wanted
+
+
+class Recorded(TypedDict):
+    """The fields of a `SendDecision` that an answer is made of, times in milliseconds."""
+
+    customer_id: str | None
+    anonymous_id: str | None
+    journey: str
+    version: int
+    key: str | None
+    send_id: str
+    outcome: str
+    cause: str | None
+    until: int | None
+    decided_at: int
+    definition_hash: str
+    trace: list[str]
 
 
 def recorded(

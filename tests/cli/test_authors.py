@@ -259,14 +259,24 @@ def test_explain_goes_by_the_definitions_that_were_in_force(
     assert engine("explain", *where[:4], "--customer", "anna", *changed).code == 2
 
 
-def test_explain_of_what_is_not_there_says_so(engine: Engine, tmp_path: Path) -> None:
+def test_explain_of_what_is_not_there_says_so(engine: Engine) -> None:
     unknown = engine("explain", "--customer", "anna", "--content", "cart-remindr")
     assert unknown.code == 1
     assert "cart-reminder" in unknown.err
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "{}", "[1]", "\xff", "[" * 100_000], ids=lambda line: line[:9]
+)
+def test_explain_points_at_a_line_that_is_no_decision(
+    engine: Engine, tmp_path: Path, line: str
+) -> None:
     damaged = tmp_path / "decisions.jsonl"
-    damaged.write_text("{")
+    damaged.write_bytes(line.encode("latin-1") + b"\n")
     asked = ("explain", "--customer", "a", "--content", "cart-reminder", "--decisions", damaged)
-    assert str(damaged) in engine(*asked).err
+    said = engine(*asked)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"{damaged}:1: not a decision: ")
 
 
 FILES = ("commands.jsonl", "transitions.jsonl", "decisions.jsonl")
@@ -302,6 +312,17 @@ def test_a_replay_of_a_file_that_is_not_there_says_so(engine: Engine, tmp_path: 
     said = engine("replay", "--events", tmp_path / "none.jsonl", "--out", tmp_path / "out")
     assert said.code == 1
     assert f"{tmp_path / 'none.jsonl'}: No such file" in said.err
+
+
+def test_a_mapping_that_is_not_utf_8_is_told_like_a_definition(
+    engine: Engine, tmp_path: Path
+) -> None:
+    log, mapping = tmp_path / "log.csv", tmp_path / "shop.map.yaml"
+    log.write_text("a\n1\n")
+    mapping.write_bytes(b"map\xff: 1\n")
+    said = engine("replay", "--events", log, "--map", mapping, "--out", tmp_path / "out")
+    assert said.code == 1
+    assert f"{mapping}:1:4: error[NOT_UTF8]" in said.err
 
 
 SPLIT = """\

@@ -59,6 +59,17 @@ def test_json_lines_are_read_in_the_order_of_the_file(tmp_path: Path, schemas: S
     assert ids([log], schemas) == ["e2", "e1"]
 
 
+@pytest.mark.parametrize("line", [b"{broken", b"[" * 100_000], ids=["cut short", "very deep"])
+def test_a_line_that_is_no_json_is_refused_where_it_stands(
+    line: bytes, tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(json_lines(page(1, 40)) + line)
+    with pytest.raises(DefinitionErrors, match="not JSON") as caught:
+        list(read_log([log], schemas))
+    assert caught.value.errors[0].line == 2
+
+
 def test_packed_files_are_read_too(tmp_path: Path, schemas: Schemas) -> None:
     log = tmp_path / "log.jsonl.gz"
     log.write_bytes(gzip.compress(json_lines(page(1, 40))))
