@@ -8,14 +8,13 @@ a failure is told as a JSON document on standard output, `{"ok": false, "errors"
 
 import os
 import sys
-from typing import NoReturn
 
 import cyclopts
 import msgspec
 
 from journey_engine.cli.channel import channel
 from journey_engine.cli.connection import Misused, Refused
-from journey_engine.cli.console import fail, print_json
+from journey_engine.cli.console import Console, fail, out, print_json
 from journey_engine.cli.deadletters import deadletters
 from journey_engine.cli.definitions import definitions
 from journey_engine.cli.demo import demo
@@ -59,6 +58,7 @@ app = cyclopts.App(
     Where a command talks to a broker, what is not said comes from the settings: `JOURNEY_BROKERS`
     and the like (`worker --print-config` lists them).
     """,
+    console=Console(),
     help_format="markdown",
     version_flags=["--version"],
     default_parameter=cyclopts.Parameter(negative="", show_default=lambda value: value or None),
@@ -93,41 +93,61 @@ app.command(deadletters)
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    code = 0
+    try:
+        code = _run()
+        out.file.flush()  # what waits there would fail when nobody can tell it any more
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _print_no_more()
+    except OSError as error:  # standard output takes no more, such as on a full disk
+        if error.strerror is None:
+            raise
+        code = EXIT_FINDINGS
+        fail(error.strerror)
+        _print_no_more()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
+
+
+def _print_no_more() -> None:
+    """Keep the interpreter from trying once more, at its end, to write what could not be."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run() -> int:
+    """The exit code; an OSError that no file is to blame for is left to the caller."""
     json = False
     try:
         command, given, _ = app.parse_args(sys.argv[1:], exit_on_error=False)
         json = given.arguments.get("json") is True
         result = command(*given.args, **given.kwargs)
     except cyclopts.CycloptsError:
-        sys.exit(EXIT_USAGE)
+        return EXIT_USAGE
     except Misused as wrong:
         fail(str(wrong))
-        sys.exit(EXIT_USAGE)
+        return EXIT_USAGE
     except DefinitionErrors as found:
-        _refuse(str(found), [msgspec.to_builtins(each) for each in found.errors], json=json)
+        errors = [msgspec.to_builtins(each) for each in found.errors]
+        return _refuse(str(found), errors, json=json)
     except Refused as reason:
-        _refuse(str(reason), [_other(str(reason))], json=json)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return _refuse(str(reason), [_other(str(reason))], json=json)
     except OSError as error:
         if error.filename is None:
             raise
         text = f"{error.filename}: {error.strerror}"
-        _refuse(text, [_other(text)], json=json)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    sys.exit(result if isinstance(result, int) else 0)
+        return _refuse(text, [_other(text)], json=json)
+    return result if isinstance(result, int) else 0
 
 
 def _other(text: str) -> dict[str, object]:
     return {"code": REFUSED, "message": text}
 
 
-def _refuse(text: str, errors: list[dict[str, object]], *, json: bool) -> NoReturn:
-    """Say why a command cannot go on, and leave."""
+def _refuse(text: str, errors: list[dict[str, object]], *, json: bool) -> int:
+    """Say why a command cannot go on; the exit code."""
     if json:
         print_json({"ok": False, "errors": errors})
     else:
         fail(text)
-    sys.exit(EXIT_FINDINGS)
+    return EXIT_FINDINGS

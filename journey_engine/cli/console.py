@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
-from rich.console import Console
+import rich.console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,9 +20,18 @@ T = TypeVar("T")
 REFRESH_EVERY = 500
 """Records between two updates of a progress bar: seen as smooth, not felt as a cost."""
 
+
+class Console(rich.console.Console):
+    """A console that lets its caller know of a closed pipe, in place of ending with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what Rich has caught."""
+        raise BrokenPipeError
+
+
 out = Console(emoji=False, soft_wrap=True)
 """Its lines are not broken where nobody watches: a program may read them."""
-err = Console(stderr=True, emoji=False)
+err = rich.console.Console(stderr=True, emoji=False)
 
 
 def fail(message: str) -> None:

@@ -2,12 +2,16 @@
 
 import inspect
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from journey_engine.cli.app import app
-from tests.cli.conftest import Engine, commands
+from tests.cli.conftest import ROOT, Engine, commands
 
 NOBODY = ("--broker", "127.0.0.1:1")
 BROKEN = ("--topologies", "{folder}")
@@ -47,6 +51,7 @@ BY_COMMAND = {
     "topics asyncapi": (*BROKEN, *NOBODY),
 }
 """Each command with `--json`, on definitions that are wrong."""
+FULL = Path("/dev/full")
 KEYS = {"file", "line", "column", "code", "message", "hint", "path", "warning"}
 
 
@@ -122,6 +127,31 @@ def test_wrong_usage_is_2_and_says_so(engine: Engine, words: list[str], says: st
     said = engine(*words)
     assert (said.code, said.out) == (2, "")
     assert says.lower() in said.err.lower()
+
+
+def ended(*words: str, into: IO[bytes]) -> tuple[int, str]:
+    """The exit code of a process of its own that prints there, and its errors."""
+    command = (sys.executable, "-m", "journey_engine", *words)
+    done = subprocess.run(command, cwd=ROOT, stdout=into, stderr=subprocess.PIPE, check=False)
+    return done.returncode, done.stderr.decode()
+
+
+PRINTING = (["validate"], ["validate", "--json"], ["--help"], ["topics", "--help"])
+
+
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_a_reader_that_has_seen_enough_is_no_failure(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        assert ended(*words, into=pipe) == (0, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no disk that is always full")
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_a_full_disk_is_told(words: list[str]) -> None:
+    with FULL.open("wb") as disk:
+        assert ended(*words, into=disk) == (1, "No space left on device\n")
 
 
 @pytest.mark.parametrize("order", ["pause", "resume", "stop", "close"])
