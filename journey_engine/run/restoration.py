@@ -11,17 +11,12 @@ Else they are of one flush, and held whole, as the worker did that wrote it.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from journey_engine.decode.record import Record
 from journey_engine.encode.position import MOVING, decode_position
 from journey_engine.run.merge import DEFAULT_BUFFERS, BufferLimits
 from journey_engine.run.store import POSITION_KEY, Store
-
-ENTRY_BYTES: Final = 240
-"""What a state held back takes beside its bytes, with its key."""
-_ABSENT: Final = b""
-"""No state has so few bytes."""
+from journey_engine.run.write_behind import ABSENT, held_bytes
 
 
 class RestorationError(Exception):
@@ -68,11 +63,11 @@ class Restoration:
             if record.key is None:
                 continue
             key = record.key.decode()
-            replaced = tail.pop(key, _ABSENT)
-            if replaced != _ABSENT:
-                self._bytes -= _size(replaced)
+            replaced = tail.pop(key, ABSENT)
+            if replaced != ABSENT:
+                self._bytes -= held_bytes(replaced)
             tail[key] = record.value
-            self._bytes += _size(record.value)
+            self._bytes += held_bytes(record.value)
             if key == POSITION_KEY:
                 confirmed |= tail
                 tail.clear()
@@ -142,10 +137,6 @@ class Restoration:
         self._tail.clear()
         self._bytes = 0
         self._spilled = True
-
-
-def _size(value: bytes | None) -> int:
-    return ENTRY_BYTES if value is None else ENTRY_BYTES + len(value)
 
 
 def _flush(position: bytes | None) -> int:

@@ -29,7 +29,7 @@ LEAVING_WRITES: Final = 64
 LEAVING_MOST: Final = 10_000
 """So many leave at once where all must, or more waits than may."""
 
-_ABSENT: Final = b""
+ABSENT: Final = b""
 """No state has so few bytes."""
 
 
@@ -94,7 +94,7 @@ class Collected:
 
     def drop(self, key: str) -> None:
         """Let go of a state of which there is a later version."""
-        self.bytes -= _size(self.changes.pop(key))
+        self.bytes -= held_bytes(self.changes.pop(key))
 
     def take(self, count: int) -> tuple[dict[str, bytes | None], dict[str, int | None]]:
         """So many states, and what is known of when those that they replace are due."""
@@ -102,7 +102,7 @@ class Collected:
         before: dict[str, int | None] = {}
         while self.changes and len(part) < count:
             key, value = self.changes.popitem()
-            self.bytes -= _size(value)
+            self.bytes -= held_bytes(value)
             part[key] = value
             if key in self.before:
                 before[key] = self.before.pop(key)
@@ -112,7 +112,7 @@ class Collected:
         """Have what was taken wait on."""
         self.changes |= part
         self.before |= before
-        self.bytes += sum(map(_size, part.values()))
+        self.bytes += sum(map(held_bytes, part.values()))
 
 
 class WriteBehind:
@@ -179,8 +179,8 @@ class WriteBehind:
             if key == POSITION_KEY:
                 position = b"" if value is None else value
                 continue
-            replaced = mine.get(key, _ABSENT)
-            if replaced == _ABSENT:
+            replaced = mine.get(key, ABSENT)
+            if replaced == ABSENT:
                 known = before
                 if key in leaving.changes:  # what `before` tells of never comes to the database
                     leaving.drop(key)
@@ -188,9 +188,9 @@ class WriteBehind:
                 if key in known:
                     collecting.before[key] = known[key]
             else:
-                size -= _size(replaced)
+                size -= held_bytes(replaced)
             mine[key] = value
-            size += _size(value)
+            size += held_bytes(value)
         collecting.bytes += size
         return position
 
@@ -228,5 +228,6 @@ class WriteBehind:
             self._leaving = Collected()
 
 
-def _size(value: bytes | None) -> int:
+def held_bytes(value: bytes | None) -> int:
+    """What memory a state takes that is held under its key; None is a deleted one."""
     return ENTRY_BYTES if value is None else ENTRY_BYTES + len(value)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from journey_engine.decode.record import Record
 from journey_engine.encode.position import Position, encode_position
 from journey_engine.run.merge import BufferLimits
-from journey_engine.run.restoration import ENTRY_BYTES, Restoration, RestorationError
+from journey_engine.run.restoration import Restoration, RestorationError
 from journey_engine.run.store import NOT_KNOWN, POSITION_KEY, MemoryStore
+from journey_engine.run.write_behind import ENTRY_BYTES
 
 
 def changelog(*changes: tuple[str, bytes | None], first: int = 0) -> list[Record]:
