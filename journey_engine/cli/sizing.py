@@ -1,7 +1,6 @@
 """`journey-engine sizing`."""
 
 from dataclasses import dataclass
-from math import inf
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,8 +11,11 @@ from journey_engine.cli.console import out, print_json
 from journey_engine.cli.options import HERE, Definitions
 from journey_engine.cli.values import Amount
 
-Rate = Annotated[float, Parameter(validator=Number(gt=0, lt=inf))]
-Bytes = Annotated[int, Parameter(validator=Number(gt=0))]
+MOST = 1_000_000_000
+"""Events a second, or bytes of one of them or of a state: more than anybody has."""
+
+Rate = Annotated[float, Parameter(validator=Number(gt=0, lte=MOST))]
+Bytes = Annotated[int, Parameter(validator=Number(gt=0, lte=MOST))]
 
 
 @Parameter(name="*")

@@ -99,6 +99,13 @@ def schema_of(text: str) -> AvroSchema | None:
     try:
         raw = json.loads(text)
         crc(raw)
-    except (SchemaParseException, ValueError, TypeError, KeyError, AttributeError):
+    except (
+        SchemaParseException,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ):
         return None
     return raw if isinstance(raw, dict) and raw.get("type") == "record" else None

@@ -23,6 +23,7 @@ RESTORED_PER_S = 80_000
 RESTORED_BYTES_PER_S = 32_000_000
 """A restore's customers, or bytes, whatever is reached first: 1,000,000 of 400 bytes in 12.3 s."""
 RESTORE_MAX_S = 600
+RESTORE_MAX_BYTES = RESTORE_MAX_S * RESTORED_BYTES_PER_S
 STORE_FACTOR = 2.0
 """Disk for a byte of state: what is rewritten in the background lies there twice for a while."""
 STORE_WAITING = 100 * 1024 * 1024
@@ -88,11 +89,9 @@ def size(load: Load, topics: Topics, replication: int) -> Sizing:
 
 def _workers(load: Load) -> int:
     """The fewest that are half busy at the peak, and have their states back in ten minutes."""
-    workers = WORKERS_MIN
-    while (
-        _core(load, workers) > BUSY
-        or _restore_s(ceil(load.customers / workers), load.state_bytes) > RESTORE_MAX_S
-    ):
+    restored = min(RESTORE_MAX_S * RESTORED_PER_S, RESTORE_MAX_BYTES // load.state_bytes)
+    workers = max(WORKERS_MIN, ceil(load.customers / max(restored, 1)))
+    while _core(load, workers) > BUSY:
         workers += 1
     return workers
 
