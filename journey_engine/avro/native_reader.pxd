@@ -1,6 +1,6 @@
 """What other extensions use of the reader."""
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 cdef enum Kind:
     BOOLEAN, LONG, FLOAT, DOUBLE, STRING, ENUM, ARRAY, MAP, LONG_AS_DOUBLE
@@ -30,3 +30,7 @@ cdef class Reader:
     cdef list values_of(self, Cursor* cursor)
     cdef dict kept(self, list values)
     cdef bint one(self, Cursor* cursor, Op op, int index, list values) except -1
+
+
+cdef bint read_long(Cursor* cursor, int64_t* number) noexcept
+cdef bint read_size(Cursor* cursor, int64_t* size) noexcept

@@ -17,7 +17,7 @@ class Event:
     """Something a customer did or that befell them. Never changed in place.
 
     `fields` holds what the plan reads of the record, shared fields among them, as plain values;
-    `digest` is a 4-byte checksum of the body, to tell a repeat from a conflict (rule T6);
+    `digest` is a 4-byte checksum of the body without its time: a repeat, or a conflict (rule T6);
     `recorded_at` is the record's own timestamp (rule T2). `account_id` is set where it is the
     account's copy; the customer is then the member whose event it was (rule M3).
     """

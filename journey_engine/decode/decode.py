@@ -7,10 +7,10 @@ its last byte, so what is accepted is what was sent.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from zlib import crc32
 
 from journey_engine.avro.reading import Read, body_reader, native_reader
 from journey_engine.decide.event import Event, Origin
+from journey_engine.decode.digest import digest, whole_digest
 from journey_engine.decode.frame import (
     BODY_OF_SINGLE_OBJECT,
     SINGLE_OBJECT,
@@ -203,7 +203,7 @@ def _decode_body(
         channel,
         source,
         kept,
-        crc32(value[start:]).to_bytes(4, "big"),
+        digest(value, start) if schema.version else whole_digest(value, start),
         timestamp,
         Origin(event_id, record.topic, record.partition, record.offset, trace),
         backfill,

@@ -8,7 +8,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
-from journey_engine.avro.native_reader cimport Cursor, Reader
+from journey_engine.avro.native_reader cimport Cursor, Reader, read_long, read_size
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decode.record import Record
 
@@ -107,7 +107,7 @@ cdef class Events:
             values[4],
             source,
             (<Reader>known[1]).kept(values),
-            _digest(begin + FRAME, size - FRAME),
+            _digest(begin + FRAME, begin + size),
             timestamp,
             Origin(event_id, fields[TOPIC], fields[PARTITION], fields[OFFSET], found_trace),
             values[6],
@@ -124,11 +124,37 @@ cdef bint _is(key, identity) except -1:
     return size > 0 and size == PyBytes_GET_SIZE(key) and not memcmp(text, PyBytes_AS_STRING(key), size)
 
 
-cdef bytes _digest(const uint8_t* at, Py_ssize_t size):
-    """CRC-32 of these bytes, as zlib counts it, the highest byte first."""
-    cdef uint32_t crc = 0xFFFFFFFF
+cdef bytes _digest(const uint8_t* begin, const uint8_t* end):
+    """As `digest.digest`, the highest byte first."""
+    cdef Cursor cursor
+    cdef int64_t number
     cdef uint8_t found[4]
-    cdef const uint8_t* end = at + size
+    cdef const uint8_t* time
+    cdef uint32_t crc
+    cursor.at = begin
+    cursor.end = end
+    _pass_text(&cursor)
+    for _ in range(2):
+        if read_long(&cursor, &number) and number:
+            _pass_text(&cursor)
+    time = cursor.at
+    read_long(&cursor, &number)
+    crc = ~_crc(_crc(0xFFFFFFFF, begin, time), cursor.at, end)
+    found[0] = crc >> 24
+    found[1] = crc >> 16 & 0xFF
+    found[2] = crc >> 8 & 0xFF
+    found[3] = crc & 0xFF
+    return (<const char*>found)[:4]
+
+
+cdef inline void _pass_text(Cursor* cursor) noexcept:
+    cdef int64_t size
+    if read_size(cursor, &size):
+        cursor.at += size
+
+
+cdef uint32_t _crc(uint32_t crc, const uint8_t* at, const uint8_t* end) noexcept:
+    """CRC-32 as zlib counts it, gone on with from `crc`, begun with and ended by inverting it."""
     while end - at >= 4:  # four steps at once
         crc ^= at[0] | <uint32_t>at[1] << 8 | <uint32_t>at[2] << 16 | <uint32_t>at[3] << 24
         crc = (
@@ -138,12 +164,7 @@ cdef bytes _digest(const uint8_t* at, Py_ssize_t size):
     while at < end:
         crc = CRC[0][(crc ^ at[0]) & 0xFF] ^ crc >> 8
         at += 1
-    crc = ~crc
-    found[0] = crc >> 24
-    found[1] = crc >> 16 & 0xFF
-    found[2] = crc >> 8 & 0xFF
-    found[3] = crc & 0xFF
-    return (<const char*>found)[:4]
+    return crc
 
 
 cdef void _fill() noexcept:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from typing import Any, cast
+from zlib import crc32
 
 import pytest
 from aiokafka.structs import ConsumerRecord
@@ -103,7 +104,40 @@ def test_times_are_plain_milliseconds() -> None:
     assert found.fields == {"occurred_at": NOW - 1}
 
 
-def test_the_digest_tells_a_repeat_from_another_body() -> None:
+@pytest.mark.parametrize("occurred_at", [0, NOW - 1, NOW])
+@pytest.mark.parametrize(
+    ("key", "ids"),
+    [
+        (b"c1", {}),
+        (b"c1", {"anonymous_id": "device"}),
+        (b"device", {"customer_id": None, "anonymous_id": "device"}),
+        (b"c" * 200, {"customer_id": "c" * 200, "event_id": "é" * 100}),
+    ],
+)
+def test_t6_the_digest_is_that_of_the_body_without_the_time(
+    key: bytes, ids: Mapping[str, str | None], occurred_at: int
+) -> None:
+    found = decode(order(key, **ids, occurred_at=occurred_at), READER)
+    assert isinstance(found, Event)
+    fields = [f for f in ORDER_SCHEMA.parsed["fields"] if f["name"] != "occurred_at"]
+    out = io.BytesIO()
+    timeless: Any = {**ORDER_SCHEMA.parsed, "fields": fields}
+    schemaless_writer(out, parse_schema(timeless), {**ORDER, **ids})
+    assert found.digest == crc32(out.getvalue()).to_bytes(4, "big")
+
+
+def test_t6_the_digest_is_found_however_long_the_numbers_are_written() -> None:
+    value = order().value or b""
+    wordy = value.replace(b"\x04e1\x02\x04c1\x00", b"\x84\x00e1\x82\x00\x84\x00c1\x80\x00")
+    found = decode(record(wordy), READER)
+    assert isinstance(found, Event)
+    assert len(wordy) == len(value) + 4
+    time = body({**ORDER, "occurred_at": NOW})[8:14]
+    rest = wordy[10:].replace(time, b"")
+    assert found.digest == crc32(rest).to_bytes(4, "big")
+
+
+def test_t6_another_body_has_another_digest() -> None:
     digests = [
         event.digest
         for item in (order(), order(), order(order_id="o2"))
