@@ -6,11 +6,12 @@ held back to what has been read. Both are told the wall time; `wall_ms` is where
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Final
 
 from journey_engine.decide.event import Event
 from journey_engine.decide.message import Message
-from journey_engine.decode.decode import Mark
+from journey_engine.decode.decode import FUTURE_MS, Mark
 from journey_engine.decode.record import Fetched
 from journey_engine.run.merge import FOREVER, NEVER, Content, Item, Merge
 
@@ -35,13 +36,17 @@ class Clock(ABC):
     """
 
     @abstractmethod
-    def resume(self, now: int) -> None:
-        """Begin anew at `now`: what was known of wall time is forgotten with what was fetched."""
+    def resume(self, now: int, merge_times: Mapping[str, int]) -> Mapping[str, int]:
+        """Begin anew at `now`: what was known of wall time is forgotten with what was fetched. The
+        lanes go on from what it gives back, where they came to these merge times.
+        """
 
     @abstractmethod
-    def merge_time(self, tail: int, record: Fetched, content: Content | None) -> int:
+    def merge_time(
+        self, tail: int, record: Fetched, content: Content | None, fetched_at: int | None
+    ) -> int:
         """Where the record stands in the merge; `tail` is the last merge time of its lane,
-        `content` None where it `reads_late`.
+        `content` None where it `reads_late`, `fetched_at` the wall time where that is known.
         """
 
     @abstractmethod
@@ -91,15 +96,18 @@ class StreamClock(Clock):
         self.timers_first = True
         self.reads_late = False
 
-    def resume(self, now: int) -> None:
-        """As in `Clock`."""
+    def resume(self, now: int, merge_times: Mapping[str, int]) -> Mapping[str, int]:
+        """They go on where they were."""
         self.now = now
+        return merge_times
 
-    def merge_time(self, tail: int, record: Fetched, content: Content | None) -> int:
+    def merge_time(
+        self, tail: int, record: Fetched, content: Content | None, fetched_at: int | None
+    ) -> int:
         """`occurred_at`, a mark's time, or the sender's clock of a message; rejected and skipped
         records move nothing.
         """
-        del record
+        del record, fetched_at
         if isinstance(content, Event):
             return max(tail, content.occurred_at)
         if isinstance(content, Message):
@@ -179,16 +187,24 @@ class WallClock(Clock):
         self._fire_until = NEVER
         self._seen_second = NEVER
 
-    def resume(self, now: int) -> None:
-        """As in `Clock`."""
+    def resume(self, now: int, merge_times: Mapping[str, int]) -> Mapping[str, int]:
+        """None goes on ahead of the clock: up to a time that is still to come nothing was taken."""
         self.now = now
         self._waiting.clear()
         self._seen_wall = self._fire_until = self._seen_second = NEVER
+        return {topic: min(time, now) for topic, time in merge_times.items()}
 
-    def merge_time(self, tail: int, record: Fetched, content: Content | None) -> int:
-        """The record's timestamp."""
+    def merge_time(
+        self, tail: int, record: Fetched, content: Content | None, fetched_at: int | None
+    ) -> int:
+        """The record's timestamp; one of the future moves nothing, as no topic would hold the
+        timers any longer.
+        """
         del content
-        return max(tail, record.timestamp)
+        time = record.timestamp
+        if fetched_at is not None and time > fetched_at + FUTURE_MS:
+            return tail
+        return max(tail, time)
 
     def ready(self, merge: Merge, wall_now: int) -> Item | None:
         """The first item, unless a topic known to lag may bring an earlier one soon."""

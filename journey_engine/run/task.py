@@ -170,7 +170,7 @@ class PartitionTask:
                 content, original = read_inbox(record, reader, registry)
             elif not late:
                 content = read_input(record, reader, registry)
-            tail = self.clock.merge_time(tail, record, content)
+            tail = self.clock.merge_time(tail, record, content, asked_at)
             items.append(Item(tail, topic, offset, content, original))
             fetched = offset + 1
         self._merge.put(items)
@@ -244,7 +244,7 @@ class PartitionTask:
     def _take(self, item: Item, now: int) -> None:
         self._notes.took(item, self.clock.noted(now, item))
         self._bytes += item.bytes
-        self._deciding.gathered.statistics.arrived(item.time)
+        self._deciding.gathered.statistics.arrived(max(item.time, item.record.timestamp))
         if item.topic != self._inbox:
             self._deciding.gathered.statistics.took(item.topic)
         if self._deciding.take(item, now):
@@ -277,7 +277,7 @@ class PartitionTask:
                 if content is not None and not isinstance(content, Message):
                     registry = self._wiring.registry
                     content = read_input(item.record, self._deciding.reader, registry)
-                tail = self.clock.merge_time(tail, item.record, content)
+                tail = self.clock.merge_time(tail, item.record, content, lane.asked_at)
                 again.append(Item(tail, lane.name, item.offset, content, item.record))
             self._merge.put(again)
 
@@ -368,11 +368,10 @@ class PartitionTask:
         self._begun_with = self._deciding.plan_hash
         self._in_flight = self._prescription = None
         if self._position is None:
-            self.clock.resume(NEVER)
-            self._merge.resume({}, {})
+            self._merge.resume({}, self.clock.resume(NEVER, {}))
         else:
-            self.clock.resume(self._position.clock)
-            self._merge.resume(self._position.next_offsets, self._position.merge_times)
+            bounds = self.clock.resume(self._position.clock, self._position.merge_times)
+            self._merge.resume(self._position.next_offsets, bounds)
 
     def _check_cluster(self) -> None:
         """Copied to another cluster, records have other offsets: not ours to go on from."""
@@ -387,8 +386,8 @@ class PartitionTask:
         """Everything taken was flushed: forget what was fetched and not taken; the fetch must be
         sought to `positions()`.
         """
-        self.clock.resume(NEVER if self._position is None else self._position.clock)
-        self._merge.resume(self._merge.offsets(), self._merge.bounds())
+        now = NEVER if self._position is None else self._position.clock
+        self._merge.resume(self._merge.offsets(), self.clock.resume(now, self._merge.bounds()))
 
     def prescribe(self, entry: LedgerEntry) -> None:
         """Take exactly this run before anything else; call it after `restored`.

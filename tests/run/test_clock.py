@@ -1,6 +1,6 @@
 import pytest
 
-from journey_engine.decode.decode import Mark, Skipped
+from journey_engine.decode.decode import FUTURE_MS, Mark, Skipped
 from journey_engine.decode.record import Record
 from journey_engine.run.clock import StreamClock, WallClock
 from journey_engine.run.merge import NEVER, Item, Merge
@@ -141,9 +141,16 @@ def test_the_stream_clock_reads_occurred_at_and_marks_and_nothing_else() -> None
     clock = StreamClock()
     record = Record("web", 0, 0, NOON, None, None)
 
-    assert clock.merge_time(7, record, Mark(9)) == 9
-    assert clock.merge_time(7, record, Mark(3)) == 7
-    assert clock.merge_time(7, record, Skipped("X")) == 7
+    assert clock.merge_time(7, record, Mark(9), None) == 9
+    assert clock.merge_time(7, record, Mark(3), None) == 7
+    assert clock.merge_time(7, record, Skipped("X"), None) == 7
+
+
+def test_a_timestamp_may_be_ahead_of_the_fetch_by_what_clocks_differ(clock: WallClock) -> None:
+    record = Record("web", 0, 0, NOON, None, None)
+
+    assert clock.merge_time(7, record, None, NOON - FUTURE_MS) == NOON
+    assert clock.merge_time(7, record, None, NOON - FUTURE_MS - 1) == 7
 
 
 def test_a_timer_overdue_in_the_stream_does_not_turn_the_clock_back() -> None:

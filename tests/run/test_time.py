@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from journey_engine.decide.decision import Command
 from journey_engine.decide.event import TimersDue
@@ -13,13 +14,14 @@ from journey_engine.decide.verdict import Decision
 from journey_engine.decode.log import LogLine, Place, read_line
 from journey_engine.decode.record import Record
 from journey_engine.encode.ledger import encode_ledger
+from journey_engine.encode.position import encode_position
 from journey_engine.run.clock import WallClock
 from journey_engine.run.deciding import Observer
 from journey_engine.run.merge import BufferLimits
-from journey_engine.run.store import MemoryStore
+from journey_engine.run.store import POSITION_KEY, MemoryStore
 from journey_engine.run.task import PartitionTask
 from tests.run.drawn import logs
-from tests.run.shop import HOUR, INPUTS, MINUTE, SCHEMAS, START, line, wiring
+from tests.run.shop import DAY, HOUR, INPUTS, MINUTE, SCHEMAS, START, line, wiring
 from tests.run.test_task import records
 
 APP, EMAIL, WEB = INPUTS
@@ -28,12 +30,17 @@ DUE = 4 * HOUR
 
 
 def task_of(
-    observer: Observer | None = None, *, idle: int = 100, buffers: BufferLimits | None = None
+    observer: Observer | None = None,
+    *,
+    idle: int = 100,
+    buffers: BufferLimits | None = None,
+    store: MemoryStore | None = None,
 ) -> PartitionTask:
     made = wiring(inbox=None)
     if buffers is not None:
         made = type(made)(made.plan, made.reader, made.inputs, None, 1, buffers)
-    return PartitionTask(0, made, MemoryStore(), WallClock(merge_idle_ms=idle), observer)
+    kept = MemoryStore() if store is None else store
+    return PartitionTask(0, made, kept, WallClock(merge_idle_ms=idle), observer)
 
 
 def events(*lines: LogLine) -> list[Record]:
@@ -192,6 +199,63 @@ def test_lateness_is_against_wall_time_even_behind_a_backlog() -> None:
     flush = task.take_flush()
     assert flush is not None
     assert flush.statistics.timer_lateness in ([HOUR], [HOUR + 1])
+
+
+def of_the_future(offset: int = 0) -> Record:
+    return Record(WEB, 0, offset, START + 10_000 * DAY, b"x", b"no event")
+
+
+def test_after_a_timestamp_of_the_future_no_timer_overtakes_its_topic_s_backlog() -> None:
+    task = task_of()
+    caught_up(task, APP, EMAIL, asked_at=START)
+    task.feed(WEB, [of_the_future(), *behind(carts(2), 1)], end=3, asked_at=START)
+    task.step(START, 10)
+    flushed(task)
+
+    back = START + 9 * HOUR
+    order = line("OrderPlaced", "c0", MINUTE, event_id="o")
+    more = [*behind(views(1), 3), of_the_future(4), *behind(events(order), 5)]
+    caught_up(task, APP, EMAIL, asked_at=back)
+    task.feed(WEB, more[:2], end=6, asked_at=back)
+    assert task.step(back, 10) == (2, 0, False)
+    assert task.step(back + HOUR, 10).fired == 0
+    task.feed(WEB, more[2:], end=6, asked_at=back + HOUR)
+    task.step(back + HOUR, 10)
+
+    assert reminded(flushed(task)) == ["c1"]
+
+
+def test_what_a_timestamp_of_the_future_left_in_a_position_lets_no_timer_overtake() -> None:
+    store = MemoryStore()
+    task = task_of(store=store)
+    caught_up(task, APP, EMAIL, asked_at=START)
+    task.feed(WEB, carts(1), end=1, asked_at=START)
+    task.step(START, 10)
+    flush = task.take_flush()
+    assert flush is not None
+    task.confirm(flush, 1)
+    poisoned = replace(flush.position, merge_times={WEB: START + 10_000 * DAY})
+    store.write({POSITION_KEY: encode_position(poisoned)}, 1)
+
+    task = task_of(store=store)
+    task.restored()
+    caught_up(task, APP, EMAIL, asked_at=START + DUE)
+    task.feed(WEB, [], end=2, asked_at=START + DUE)
+    assert task.step(START + DUE, 10).fired == 0
+    order = line("OrderPlaced", "c0", MINUTE, event_id="o")
+    task.feed(WEB, behind(events(order), 1), end=2, asked_at=START + DUE)
+    task.step(START + DUE, 10)
+    assert reminded(flushed(task)) == []
+
+
+def test_a_timestamp_of_the_future_does_not_put_its_topic_behind_the_others() -> None:
+    task = task_of()
+    caught_up(task, EMAIL, asked_at=START)
+    task.feed(WEB, [of_the_future(), *behind(views(1), 1)], end=2, asked_at=START)
+    task.feed(APP, views(20, MINUTE, channel="app"), end=20, asked_at=START + 2 * MINUTE)
+
+    assert task.step(START + 2 * MINUTE, 2).taken == 2
+    assert task.positions() == {WEB: 2}
 
 
 ACTION = st.tuples(
