@@ -10,9 +10,11 @@ from typing import Final
 
 HOUR_MS: Final = 3_600_000
 WINDOW = 2_000
-"""Entries that `StoredTimers` has in memory at least, and at most twice as many."""
+"""Customers that `StoredTimers` has in memory at least, and at most twice as many."""
 WAITING_PART = 8
 """One entry of so many states that wait to be written, where that is more."""
+SPARE = 1_000
+"""Entries that a `TimerIndex` may have beside two for each customer with any."""
 SAMPLED = 100
 """Of the due times that come into a window at least so many are looked at to find its end."""
 
@@ -128,12 +130,14 @@ class TimerIndex(Timers):
     Entries lie in lists by the hour, which become a heap when their hour comes: inserting costs an
     append. An entry is a hint: a customer has at most one that counts, and moving a due time later
     leaves it where it is; when its turn comes it is put back at the time that holds then. So a wait
-    restarted a thousand times is still one entry.
+    restarted a thousand times is still one entry. One whose place an earlier one took stays where
+    it is, too: where these are many, all are made anew.
     """
 
     def __init__(self) -> None:
         self._due: dict[str, int] = {}
         self._hints: dict[str, int] = {}
+        self._entries = 0
         self._hours: list[int] = []
         self._buckets: dict[int, list[tuple[int, str]]] = {}
         self._open: list[tuple[int, str]] = []
@@ -143,27 +147,33 @@ class TimerIndex(Timers):
     def of(cls, dues: Iterable[tuple[str, int | None]]) -> "TimerIndex":
         """The index of these customers, each given once."""
         index = cls()
-        buckets: dict[int, list[Entry]] = {}
-        for key, due in dues:
-            if due is not None:
-                index._due[key] = due
-                hour = due // HOUR_MS
-                bucket = buckets.get(hour)
-                if bucket is None:
-                    bucket = buckets[hour] = []
-                bucket.append((due, key))
-        index._hints = dict(index._due)
-        index._buckets = buckets
-        index._hours = list(buckets)
-        heapify(index._hours)
+        index._due = {key: due for key, due in dues if due is not None}
+        index._make()
         return index
+
+    def _make(self) -> None:
+        """Have one entry for each due time."""
+        buckets: dict[int, list[Entry]] = {}
+        for key, due in self._due.items():
+            hour = due // HOUR_MS
+            bucket = buckets.get(hour)
+            if bucket is None:
+                bucket = buckets[hour] = []
+            bucket.append((due, key))
+        self._hints = dict(self._due)
+        self._entries = len(self._due)
+        self._buckets = buckets
+        self._hours = list(buckets)
+        heapify(self._hours)
+        self._open = []
+        self._open_hour = None
 
     def __len__(self) -> int:
         return len(self._due)
 
     @property
     def hinted(self) -> int:
-        """How many customers have an entry, whether it counts or not: what the index takes up."""
+        """How many customers have an entry, whether it counts or not."""
         return len(self._hints)
 
     def set(self, key: str, due: int | None) -> None:
@@ -180,6 +190,7 @@ class TimerIndex(Timers):
         """As in `Timers`."""
         while (entry := self._first(limit)) is not None:
             heappop(self._open)
+            self._entries -= 1
             hinted, key = entry
             if self._hints.get(key) != hinted:
                 continue  # an earlier entry took this one's place
@@ -194,6 +205,10 @@ class TimerIndex(Timers):
 
     def _insert(self, due: int, key: str) -> None:
         self._hints[key] = due
+        self._entries += 1
+        if self._entries > 2 * len(self._hints) + SPARE:
+            self._make()
+            return
         hour = due // HOUR_MS
         if self._open_hour is not None and hour <= self._open_hour:
             heappush(self._open, (due, key))

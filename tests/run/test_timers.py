@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.run.merge import FOREVER
-from journey_engine.run.timers import HOUR_MS, WAITING_PART, Entry, StoredTimers, TimerIndex
+from journey_engine.run.timers import HOUR_MS, SPARE, WAITING_PART, Entry, StoredTimers, TimerIndex
 
 
 def test_customers_come_in_order_of_due_time_and_key() -> None:
@@ -29,6 +29,20 @@ def test_a_wait_restarted_again_and_again_stays_one_entry_and_fires_once() -> No
     assert index.pop(10_000 * HOUR_MS) == (10_000 * HOUR_MS, "c:1")
     assert index.pop(20_000 * HOUR_MS) is None
     assert len(index) == entries(index) == 0
+
+
+def test_short_waits_that_fire_before_a_long_one_leave_no_entries_behind() -> None:
+    index = TimerIndex()
+    for number in range(20_000):
+        now, key = number * 120_000, f"c:{number % 50}"
+        index.set(key, now)
+        assert index.pop(now) == (now, key)
+        index.set(key, now + 10_000 * HOUR_MS)
+
+    assert entries(index) <= 2 * 50 + SPARE
+    last = [20_000 * 120_000 - back * 120_000 + 10_000 * HOUR_MS for back in range(50, 0, -1)]
+    assert [(index.pop(FOREVER) or (0, ""))[0] for _ in last] == last
+    assert index.pop(FOREVER) is None
 
 
 def entries(index: TimerIndex) -> int:
