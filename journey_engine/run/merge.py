@@ -88,14 +88,17 @@ class BufferLimits:
 
 DEFAULT_BUFFERS: Final = BufferLimits()
 RECORD_BYTES: Final = 2 * 1024
-"""What a record takes in a lane beside its value and headers, decoded and as it came."""
+"""What a record takes in a lane beside its key, value and headers, decoded and as it came."""
+HEADER_BYTES: Final = 150
+"""What a header takes beside its name and content; measured: 145."""
 
 
 def size(record: Fetched) -> int:
-    """The bytes of a record that matter to a bound: its value and its headers."""
-    held = len(record.value or b"")
+    """The bytes of a record that matter to a bound: its key, its value and its headers."""
+    held = len(record.key or b"") + len(record.value or b"")
     if record.headers:
-        held += sum(len(name) + len(value or b"") for name, value in record.headers)
+        for name, value in record.headers:
+            held += HEADER_BYTES + len(name) + len(value or b"")
     return held
 
 

@@ -1,12 +1,13 @@
 from collections import deque
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from journey_engine.decode.decode import Mark, Skipped
 from journey_engine.decode.record import Record
 from journey_engine.run.clock import StreamClock
-from journey_engine.run.merge import BufferLimits, Item, Merge
+from journey_engine.run.merge import RECORD_BYTES, BufferLimits, Item, Merge
 
 TOPICS = ("app", "shop", "web")
 
@@ -92,6 +93,25 @@ def test_a_lane_is_full_by_records_or_by_bytes_until_something_is_taken() -> Non
     assert merge.full() == {"app", "web"}
 
     assert len(taken(merge, clock)) == 2
+    assert merge.full() == {"web"}
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        Record("web", 0, 1, 5, b"k" * 5_000, None),
+        Record("web", 0, 1, 5, None, b"v" * 5_000),
+        Record("web", 0, 1, 5, None, None, (("h", b"c" * 5_000),)),
+        Record("web", 0, 1, 5, None, None, (("h", b""),) * 20),
+    ],
+    ids=["key", "value", "header", "headers"],
+)
+def test_all_that_a_record_holds_counts(large: Record) -> None:
+    merge = Merge(("web",), limits=BufferLimits(lane_bytes=RECORD_BYTES + 3_000))
+    merge.put([item("web", 0, 5)])
+    assert merge.full() == set()
+
+    merge.put([Item(5, "web", 1, Skipped("X"), large)])
     assert merge.full() == {"web"}
 
 
