@@ -11,6 +11,7 @@ first, as those ahead of the states are put right by the restore.
 """
 
 import contextlib
+import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -86,10 +87,14 @@ class Database:
         self._ordered = ordered
         self._now_ms = now_ms
         self._flushed_ms = now_ms()
-        if (path / DAMAGED).exists():
-            raise DamagedError(f"the store {path} was found damaged before")
-        path.mkdir(parents=True, exist_ok=True)
         options = database_options(memory.cache, memory.buffers)
+        try:
+            marked = (path / DAMAGED).exists()
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        if marked:
+            raise DamagedError(f"the store {path} was found damaged before")
         try:
             self._db = Rdict(str(path), options, column_families={TIMERS: options})
         except Exception as error:  # rocksdict raises nothing narrower
@@ -356,12 +361,18 @@ def _close(behind: WriteBehind, database: Database) -> None:
 
 
 def discard(path: Path) -> None:
-    """Delete a store's directory, damaged or not; killed half way, it is not taken for a store."""
+    """Delete a store's directory, damaged or not; killed half way, it is not taken for a store.
+
+    Raises `StoreError` where it cannot be.
+    """
     gone = path.with_name(f"{path.name}.discarded")
     shutil.rmtree(gone, ignore_errors=True)
-    if path.exists():
-        path.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+    try:
+        if path.exists():
+            path.rename(gone)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _timer_key(due: int, key: bytes) -> bytes:
@@ -370,15 +381,19 @@ def _timer_key(due: int, key: bytes) -> bytes:
 
 def _refusal(path: Path, error: Exception) -> StoreError:
     reason = str(error)
-    failed = reason.startswith("IO error")
-    if failed and "/LOCK:" in reason:
+    failed = "IO error" in reason or "(os error " in reason
+    if failed and "/LOCK:" in reason and "open a file" not in reason:
         return StoreError(
             f"the store {path} is held by another process: stop the other worker, or give this one "
             "a data_dir of its own."
         )
     if failed and "No such file" not in reason:
-        return StoreError(f"the store {path} cannot be used: {reason}")
+        return _unusable(path, error)
     return DamagedError(
         f"the store {path} is damaged: {reason}. Start the worker again: it discards the directory "
         "and restores the states from the changelog."
     )
+
+
+def _unusable(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"the store {path} cannot be used by user {os.getuid()}: {error}")
