@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from journey_engine.decide.event import Event
-from journey_engine.decide.message import Message
+from journey_engine.decide.message import PARTITION, Message
 from journey_engine.decode.decode import FUTURE_MS, Mark
 from journey_engine.decode.record import Fetched
 from journey_engine.run.merge import FOREVER, NEVER, Content, Item, Merge
@@ -234,8 +234,8 @@ class WallClock(Clock):
         return self._fire_until
 
     def taken(self, merge: Merge, item: Item, wall_now: int) -> int:
-        """The clock, this item being read; never before a message was sent. Timers do not follow
-        such a step: they wait for what the topics bring.
+        """The clock, this item being read; never before another partition sent a message. Timers
+        do not follow such a step: they wait for what the topics bring.
         """
         second = item.time // SECOND_MS
         if second != self._seen_second or not merge.lanes[item.topic].items:
@@ -243,7 +243,9 @@ class WallClock(Clock):
             self._move(merge, wall_now)
         content = item.content
         if not isinstance(content, Event) and isinstance(content, Message):
-            self.now = max(self.now, content.at)
+            # An order to the partition bears the time of whatever machine it was typed on.
+            at = min(content.at, wall_now) if content.target == PARTITION else content.at
+            self.now = max(self.now, at)
         return self.now
 
     def retaken(self, item: Item, now: int | None) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from journey_engine.decide.decision import Command, Transition
 from journey_engine.decide.event import Origin
@@ -272,6 +273,18 @@ def test_v3_a_pause_and_its_end_reach_the_customers_of_the_partition() -> None:
     state = decode_any_state(one.states()[PARTITION])
     assert isinstance(state, PartitionState)
     assert not state.operations
+
+
+def test_an_order_from_a_machine_whose_clock_is_ahead_moves_no_partition_s_clock() -> None:
+    late = changed(orders(Order.PAUSE, "payment", HOUR), at=START + 9 * DAY)
+    record = said([late])[0]._replace(timestamp=START + HOUR)
+    one = world(carts(1), [])
+    one.topics[INBOX] = [record]
+    one.seek()
+    run(one, START + HOUR)
+
+    assert one.task.positions()[INBOX] == 1
+    assert one.task.clock.now == START + HOUR
 
 
 def test_the_customers_of_a_sweep_count_as_timers_of_a_step() -> None:

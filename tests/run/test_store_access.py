@@ -22,7 +22,9 @@ def test_a_sound_store_that_cannot_be_opened_is_kept(
     aside = place.rename(tmp_path / "aside")
     place.mkdir()  # refused to every user, unlike a file without rights
 
-    with pytest.raises(StoreError, match=rf"{place.parent} cannot be used by user \d+: .*directory"):
+    with pytest.raises(
+        StoreError, match=rf"{place.parent} cannot be used by user \d+: .*directory"
+    ):
         opened(tmp_path, kind)
 
     place.rmdir()
