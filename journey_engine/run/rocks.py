@@ -152,7 +152,7 @@ class Database:
         now = self._now_ms()
         try:
             self._db.write(batch)
-            if now - self._flushed_ms >= FLUSH_MS:
+            if not 0 <= now - self._flushed_ms < FLUSH_MS:  # also where the clock was set back
                 self._flushed_ms = now
                 self._timers.flush()
                 self._db.flush()

@@ -163,7 +163,7 @@ class WriteBehind:
         if self._leaving.stand is not None:
             self._leave(max(self._least, 2 * len(changes)))
         elif (
-            now - collecting.since_ms >= AGE_MS
+            not 0 <= now - collecting.since_ms < AGE_MS  # less than nothing: the clock was set back
             or collecting.bytes >= COLLECTED_SHARE * self._allowance.part
         ):
             self._turn()

@@ -357,11 +357,11 @@ def without(keys: set[str], states: Mapping[str, bytes | None]) -> Changes:
     [
         (1, 0, "", {None}),
         (9, 0, "", {None}),
-        (9, FLUSH_MS, "", {3}),
+        *((9, later_ms, "", {3}) for later_ms in (FLUSH_MS, -1)),
         (99, 0, "", set(range(1, 99))),
         (9, FLUSH_MS, "between timers and states", {1}),
     ],
-    ids=["once", "little", "for-long", "much", "half-way"],
+    ids=["once", "little", "for-long", "clock-back", "much", "half-way"],
 )
 def test_a_killed_process_leaves_all_up_to_a_write_and_the_rest_can_follow(
     tmp_path: Path, kind: StoreKind, last: int, later_ms: int, dies: str, kept: set[int | None]

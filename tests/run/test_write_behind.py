@@ -123,6 +123,16 @@ def test_what_is_much_leaves_in_parts_and_what_is_old_too() -> None:
     assert database.values["c:x"] == b"old"
 
 
+def test_after_the_clock_was_set_back_what_collected_leaves() -> None:
+    now, database = [100 * AGE_MS], DictDatabase()
+    waiting = behind(database, 1_300 * ENTRY_BYTES, lambda: now[0])
+    waiting.write({"c:1": b"one"}, {}, 1, None)
+    now[0] = 0
+    waiting.write({}, {}, 2, None)
+    waiting.write({}, {}, 3, None)
+    assert database.values == {"c:1": b"one"}
+
+
 def test_all_has_left_after_some_writes_however_little_they_bring() -> None:
     database = DictDatabase()
     waiting = behind(database, 26_000 * ENTRY_BYTES)
