@@ -146,5 +146,7 @@ def _length(fields: dict[str, Value]) -> int:
 
 
 def _expressions(action: Action) -> list[Expression]:
+    addressed = None if action.to is None else action.to.customer
+    single = (action.when, action.reply_to, addressed)
     found = [expression for _, expression in (*action.data, *action.score)]
-    return found if action.when is None else [*found, action.when]
+    return found + [one for one in single if one is not None]
