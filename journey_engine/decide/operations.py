@@ -62,22 +62,25 @@ def concern(plan: Plan, state: CustomerState) -> bool:
 
 
 def bring(draft: Draft) -> None:
-    """End what is stopped; let go on what is no longer paused."""
+    """End what is stopped; let go on what is no longer paused. What a hold that ends so lets go are
+    candidates of this instant.
+    """
     moment = Moment(draft, draft.now)
+    # First, so that a hold that ends lets nothing go that is stopped itself.
+    _take_back_waiting(draft)
     for position, instance in enumerate(draft.instances):
         journey = draft.plan.run_by(instance.journey, instance.version)
         if journey is not None and _stopped(draft.plan, instance.journey):
             live = draft.touch(position)
             stages.end(draft, journey, moment, live, EndReason.STOPPED, _STOP)
     draft.fold()
-    _take_back(draft)
+    _take_back_open(draft)
     draft.pending = [
         _released(draft, place) if _resumed(draft.plan, place) else place for place in draft.pending
     ]
 
 
-def _take_back(draft: Draft) -> None:
-    """What completed instances of a stopped journey have waiting or out."""
+def _take_back_waiting(draft: Draft) -> None:
     kept = []
     for place in draft.pending:
         if _stopped(draft.plan, place.journey):
@@ -85,6 +88,10 @@ def _take_back(draft: Draft) -> None:
         else:
             kept.append(place)
     draft.pending = kept
+
+
+def _take_back_open(draft: Draft) -> None:
+    """What completed instances of a stopped journey have out."""
     gone = [one for one in draft.open if _stopped(draft.plan, one.journey)]
     for one in gone:
         if standing.is_out(one.sent, draft.now):

@@ -51,14 +51,15 @@ def bring(draft: Draft) -> None:
         operations.bring(draft)
     if draft.plan.migrations:
         _migrate_all(draft)
+    if draft.candidates:
+        pipeline.decide_all(draft, Moment(draft, draft.now))
+        draft.fold()
 
 
 def _migrate_all(draft: Draft) -> None:
     moment = Moment(draft, draft.now)
     for position, instance in enumerate(draft.instances):
         _migrate(draft, moment, position, instance)
-    if draft.candidates:
-        pipeline.decide_all(draft, moment)
     draft.fold()
 
 

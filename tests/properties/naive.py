@@ -80,7 +80,7 @@ class Naive:
         if repeated is not None:
             return Answer(repeated)
         person.anonymous_id = event.anonymous_id
-        fired = [self.operating.bring(person, now).answer, *self._fire(person, event.at, now)]
+        fired = [self.bring(person, now), *self._fire(person, event.at, now)]
         person.read.append((event.source, event.event_id, event.body, now))
         event.read_at = now
         person.past.append(event)
@@ -118,8 +118,14 @@ class Naive:
         person = self.people[key]
         if person.customer_id is not None:
             person.anonymous_id = None
-        brought = self.operating.bring(person, now).answer
-        return joined([brought, *self._fire(person, up_to, now)], Answer())
+        return joined([self.bring(person, now), *self._fire(person, up_to, now)], Answer())
+
+    def bring(self, person: Person, now: int) -> Answer:
+        """What operators decided reaches the customer; what that lets go of is decided (V3, C8)."""
+        step = self.operating.bring(person, now)
+        if step.answer.transitions:
+            self.decide(step)
+        return step.answer
 
     def next_due(self, key: str) -> int | None:
         person = self.people[key]

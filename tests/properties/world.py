@@ -81,7 +81,7 @@ class World:
     def sweep(self, now: int) -> list[Answer]:
         """Everybody is brought in line with it."""
         people = [person for _, person in sorted(self.customers.people.items())]
-        return [self.customers.operating.bring(person, now).answer for person in people]
+        return [self.customers.bring(person, now) for person in people]
 
     def _taken(self, event: Happened, now: int) -> Answer:
         visitor = event.anonymous_id
