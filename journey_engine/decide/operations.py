@@ -10,12 +10,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from journey_engine.decide import calendar, cancels, outcomes, stages, standing, waiting
+from journey_engine.decide import actions, calendar, cancels, outcomes, stages, standing, waiting
 from journey_engine.decide.case import Case
 from journey_engine.decide.draft import Draft
 from journey_engine.decide.scope import Moment
-from journey_engine.decide.state import PAUSE_LOOK_MS, CustomerState, Pending
-from journey_engine.define.action_plan import ActionKind
+from journey_engine.decide.state import PAUSE_LOOK_MS, CustomerState, OpenSend, Pending
+from journey_engine.define.action_plan import ActionKind, CancelOn
 from journey_engine.define.plan import Plan
 from journey_engine.errors import CandidateOutcome, DeferredCause, EndReason, EntryOutcome
 
@@ -56,8 +56,8 @@ def concern(plan: Plan, state: CustomerState) -> bool:
     """Whether something of the customer is to be brought in line."""
     return (
         any(_stopped(plan, one.journey) and one.journey in plan.by_name for one in state.instances)
-        or any(_stopped(plan, one.journey) or _resumed(plan, one) for one in state.pending)
-        or any(_stopped(plan, one.journey) for one in state.open)
+        or any(_waits_no_more(plan, one) or _resumed(plan, one) for one in state.pending)
+        or any(_is_taken_back(plan, one) for one in state.open)
     )
 
 
@@ -83,7 +83,7 @@ def bring(draft: Draft) -> None:
 def _take_back_waiting(draft: Draft) -> None:
     kept = []
     for place in draft.pending:
-        if _stopped(draft.plan, place.journey):
+        if _waits_no_more(draft.plan, place):
             outcomes.settle(draft, place, CandidateOutcome.CANCELLED, ["the journey is stopped"])
         else:
             kept.append(place)
@@ -92,7 +92,7 @@ def _take_back_waiting(draft: Draft) -> None:
 
 def _take_back_open(draft: Draft) -> None:
     """What completed instances of a stopped journey have out."""
-    gone = [one for one in draft.open if _stopped(draft.plan, one.journey)]
+    gone = [one for one in draft.open if _is_taken_back(draft.plan, one)]
     for one in gone:
         if standing.is_out(one.sent, draft.now):
             cancels.take_back(draft, one, one.cause)
@@ -103,6 +103,18 @@ def _take_back_open(draft: Draft) -> None:
 def _stopped(plan: Plan, journey: str) -> bool:
     operation = plan.operations.get(journey)
     return operation is not None and operation.stopped
+
+
+def _waits_no_more(plan: Plan, place: Pending) -> bool:
+    """Whether a stop takes the candidate back: as any end, all but `cancel_on: never` (A7)."""
+    if not _stopped(plan, place.journey):
+        return False
+    action = actions.find(plan.run_by(place.journey, place.version), place.action)
+    return action is None or action.cancel_on is not CancelOn.NEVER
+
+
+def _is_taken_back(plan: Plan, one: OpenSend) -> bool:
+    return _stopped(plan, one.journey) and CancelOn(one.sent.cancel_on) is not CancelOn.NEVER
 
 
 def _resumed(plan: Plan, place: Pending) -> bool:
