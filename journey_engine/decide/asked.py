@@ -122,7 +122,7 @@ def _tell(
         live.sent = [*live.sent, sent][-SENT_MAX:]
         waits.expect(live, sent)
     stage = journey.stages.get(live.stage)
-    if stage is not None:
+    if stage is not None and (sent is not None or message.until is not None):
         waits.follow(draft, live, stage, one.action)
     action = actions.find(journey, one.action)
     to = None if action is None or not one.waits else action.on_suppressed.get(outcome)

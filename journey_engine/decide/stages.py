@@ -153,10 +153,11 @@ def enter(
         live.patterns = matching.lasting(journey, live.patterns)
     if moment.origin is not None:
         live.cause = moment.origin
-    waits.arm(draft, journey, live, stage, view)
     _record(draft, moment, live, name, trigger, stage.macro_stage, before=before)
     _stand(draft, MacroStage(stage.macro_stage, moment.at, journey.priority))
     queue(draft, journey, live, stage.on_enter, view)
+    # Last, for waits may count from what was asked for just now.
+    waits.arm(draft, journey, live, stage, view)
 
 
 def end(

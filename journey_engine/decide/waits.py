@@ -1,7 +1,8 @@
 """An instance's waits: when its timers are due (rules W1, W4, I7).
 
 A wait counts from entering the stage, or, with `since`, from that send's command: from when it
-was written, or is to be decided where it waits, else from entering the stage. A wait that would
+was written, or is to be decided where it waits, else from entering the stage. Where entering the
+stage asks for that send, its command is this one, not that of a former visit. A wait that would
 lie before the entry is due at the entry, so that a chain of timers never runs backwards. Waits on
 the calendar are reckoned in `appointments`.
 """
@@ -201,6 +202,11 @@ def _due(draft: Draft, live: Live, wait: TransitionPlan) -> int:
 
 
 def _since(draft: Draft, live: Live, send_id: str) -> int:
+    for candidate in draft.candidates:
+        place = candidate.place
+        if (place.journey, place.entry_no, place.action) == (live.journey, live.entry_no, send_id):
+            # Asked for only now, not by a former visit; `follow` tells what comes of it.
+            return live.stage_entered_at
     for place in draft.pending:
         if (place.journey, place.entry_no, place.action) == (live.journey, live.entry_no, send_id):
             return place.due

@@ -259,3 +259,18 @@ def test_a_task_for_a_member_is_missed_in_the_account() -> None:
     assert world.of("transitions")[-1].trigger == "TaskUnacked"
     label = world.of("transitions")[-1].label
     assert label == "clicked"
+
+
+def test_a_send_refused_in_a_stage_entered_again_counts_as_the_entry() -> None:
+    again = SENDS.replace("to: end, outcome: clicked", "to: asked")
+    again = again.replace("{else: {to: alone}}", "{CAP_REACHED: {to: alone}}")
+    world = acme(company(again.replace("TO", "role('payer')")))
+    world.happens("bob", "PaymentFailed", HOUR)
+    [command] = world.of("commands")
+    world.happens("anna", "PushTokenRemoved", DAY)
+    world.happens("anna", "MessageClicked", 2 * DAY, command_id=command.command_id)
+    assert world.of("sends")[-1].outcome is CandidateOutcome.UNREACHABLE
+    world.tick(4 * DAY - 1)
+    assert world.stages == {ACME: ["asked"]}
+    world.tick(4 * DAY)
+    assert world.of("transitions")[-1].label == "silent"

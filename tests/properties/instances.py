@@ -242,12 +242,12 @@ class Instances:
         if step.event is not None:
             run.cause = step.event.origin
         run.waits = [wait for wait in run.waits if wait.index == ABANDON]
+        self._sending.ask(step, run, journey["stages"][stage].get("on_enter", []))
         for index, transition in enumerate(journey["stages"][stage].get("transitions", [])):
             if "after" in transition:
-                run.waits.append(Wait(self._sending.due(step, run, transition), index))
+                run.waits.append(Wait(self._sending.first_due(step, run, transition), index))
             elif "at" in transition:
                 run.begun[index] = step.at
-        self._sending.ask(step, run, journey["stages"][stage].get("on_enter", []))
 
     def reckon(self, step: Step) -> None:
         """Rules W2, W4: waits on the calendar follow their dates and the customer's zone.

@@ -295,6 +295,13 @@ class Sending(Opening):
                 run.waits.remove(armed[0])
                 run.waits.append(Wait(self.due(step, run, transition), index))
 
+    def first_due(self, step: Step, run: Running, transition: Document) -> int:
+        """As its stage is entered: a send asked for just now is not the one of a former visit."""
+        asked = [each.action["id"] for each in step.candidates if each.run is run]
+        if transition.get("since") in asked:
+            return run.stage_entered_at + millis(transition["after"])
+        return self.due(step, run, transition)
+
     def due(self, step: Step, run: Running, transition: Document) -> int:
         """From the stage's entry, or from a send: the one that waits, else the last command.
 
