@@ -185,11 +185,12 @@ def _take_back(draft: Draft, live: Live, cause: Origin, left: tuple[str, int] | 
 
 
 def _take_back_waiting(draft: Draft, live: Live, left: tuple[str, int] | None) -> None:
-    journey = draft.plan.run_by(live.journey, live.version)
     kept = []
     for place in draft.pending:
         mine = place.journey == live.journey and place.entry_no == live.entry_no
-        action = actions.find(journey, place.action) if mine else None
+        # By the version that asked for it: the instance may have gone on in a newer one (V1).
+        asked_by = draft.plan.run_by(place.journey, place.version) if mine else None
+        action = actions.find(asked_by, place.action)
         if mine and (action is None or _applies(action.cancel_on, place, left)):
             _settle(draft, place, "taken back")
         else:
