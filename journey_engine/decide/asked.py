@@ -1,9 +1,9 @@
 """What members make of a send that an account's journey asks for, and the account of the answer.
 
 In the member's partition it is a candidate as any other: consent, caps, quiet hours and arbitration
-are the customer's. Its action is the one of `Plan.by_name`, which reads what the account sent along
-(`asking`). In the account the command counts as sent by its instance, whose waits and feedback it
-then serves; what came to nothing moves the instance (rule C9).
+are the customer's. Its action is that of the version that asks (rule V1), which reads what the
+account sent along (`asking`). In the account the command counts as sent by its instance, whose
+waits and feedback it then serves; what came to nothing moves the instance (rule C9).
 """
 
 from typing import Final
@@ -39,7 +39,7 @@ def take(draft: Draft, message: SendAsked) -> InputOutcome:
     if early:
         draft.drop("seen", early)
     place = replace(message.place, due=draft.now, asker=Asker(message.account, message.id))
-    journey = draft.plan.by_name.get(place.journey)
+    journey = draft.plan.run_by(place.journey, place.version)
     action = actions.find(journey, place.action)
     known = draft.identity
     if known is not None and known.erased is not None and message.at <= known.erased.at:
@@ -109,7 +109,7 @@ def _instance(draft: Draft, one: Asked) -> Live | None:
 def _tell(
     draft: Draft, live: Live, one: Asked, message: SendSettled, outcome: CandidateOutcome
 ) -> None:
-    journey = draft.plan.by_name.get(live.journey)
+    journey = draft.plan.run_by(live.journey, live.version)
     if journey is None:
         return
     sent = message.sent

@@ -129,7 +129,7 @@ def withdraw(draft: Draft, live: Live, cause: Origin, left: tuple[str, int] | No
     known = draft.account
     if known is None or not known.asked:
         return
-    journey = draft.plan.by_name.get(live.journey)
+    journey = draft.plan.run_by(live.journey, live.version)
     kept = []
     for one in known.asked:
         mine = (one.journey, one.entry_no) == (live.journey, live.entry_no)
@@ -143,8 +143,8 @@ def withdraw(draft: Draft, live: Live, cause: Origin, left: tuple[str, int] | No
 
 
 def _applies(action: Action | None, one: Asked, left: tuple[str, int] | None) -> bool:
-    if action is None:
-        return True
+    if action is None:  # of a former version: as what says nothing of it (rule V1)
+        return left is None
     if left is None:
         return action.cancel_on is not CancelOn.NEVER
     return action.cancel_on is CancelOn.LEAVE and (one.stage, one.visit) == left
