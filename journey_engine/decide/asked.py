@@ -16,6 +16,7 @@ from journey_engine.decide import (
     dedupe,
     outcomes,
     pipeline,
+    standing,
     suppressed,
     waits,
 )
@@ -24,7 +25,7 @@ from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.live import Live
 from journey_engine.decide.message import SendAsked, SendSettled, SendWithdrawn
 from journey_engine.decide.scope import Moment, candidate_view
-from journey_engine.decide.state import SENT_MAX
+from journey_engine.decide.state import SENT_MAX, Sent
 from journey_engine.errors import CandidateOutcome, InputOutcome
 
 _SOURCE: Final = "account"
@@ -94,9 +95,16 @@ def _after(one: Asked, message: SendSettled, outcome: CandidateOutcome) -> Asked
     """What is remembered of it then; None where nothing can come of it any more."""
     if message.until is not None:
         return replace(one, due=message.until)
+    if _is_taken_back(message.sent):
+        return None
     if outcome is CandidateOutcome.SENT or not one.waits:
         return replace(one, waits=False)
     return None
+
+
+def _is_taken_back(sent: Sent | None) -> bool:
+    """Whether the member took back what had been sent, of their own accord (rules K1, M4)."""
+    return sent is not None and sent.not_before == standing.TAKEN_BACK
 
 
 def _instance(draft: Draft, one: Asked) -> Live | None:
@@ -114,7 +122,12 @@ def _tell(
         return
     sent = message.sent
     if sent is not None:
-        if any(each.command_id == sent.command_id for each in live.sent):
+        before = [each for each in live.sent if each.command_id == sent.command_id]
+        if _is_taken_back(sent):
+            for each in before:
+                cancels.forget(live, each)
+            return
+        if before:
             return
         if len(live.sent) >= SENT_MAX:
             draft.drop("sent")

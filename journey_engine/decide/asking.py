@@ -10,7 +10,7 @@ back.
 
 from msgspec.structs import replace
 
-from journey_engine.decide import actions, ids
+from journey_engine.decide import actions, ids, standing
 from journey_engine.decide.account_state import ASKED_MAX, NO_ACCOUNT, Account, Asked
 from journey_engine.decide.draft import Candidate, Draft
 from journey_engine.decide.event import Origin
@@ -22,7 +22,7 @@ from journey_engine.decide.message import (
     SendSettled,
     SendWithdrawn,
 )
-from journey_engine.decide.state import Pending, Sent
+from journey_engine.decide.state import OpenSend, Pending, Sent
 from journey_engine.define.action_plan import (
     REPLY_TO,
     Action,
@@ -169,5 +169,27 @@ def tell(draft: Draft, place: Pending, outcome: CandidateOutcome, sent: Sent | N
             outcome.value,
             until,
             sent,
+        )
+    )
+
+
+def tell_taken_back(draft: Draft, one: OpenSend, cause: Origin) -> None:
+    """Tell the account that the member takes back what had been sent for its journey."""
+    asker, outcome = one.asker, CandidateOutcome.CANCELLED
+    if asker is None or draft.customer_id is None:
+        return
+    name = ids.message_id(asker.id, f"{outcome}/{one.sent.attempt}/{draft.now}")
+    target, back = ACCOUNT + asker.account, standing.taken_back(one.sent)
+    draft.tell(
+        SendSettled(
+            target,
+            name,
+            draft.clock,
+            cause,
+            asker.id,
+            draft.customer_id,
+            outcome.value,
+            None,
+            back,
         )
     )

@@ -55,6 +55,7 @@ def at_withdrawal(draft: Draft, cause: Origin, purposes: set[str]) -> None:
     for one in gone:
         history.give_back(draft, one.sent.command_id)
         draft.out.commands.append(_command(draft, one, cause))
+        asking.tell_taken_back(draft, one, cause)
     if gone:
         draft.open = [one for one in draft.open if one not in gone]
 
@@ -91,6 +92,7 @@ def at_erasure(draft: Draft, cause: Origin) -> None:
     for one in draft.open:
         if standing.is_out(one.sent, draft.now):
             draft.out.commands.append(_command(draft, one, cause))
+            asking.tell_taken_back(draft, one, cause)
     draft.open = []
 
 
@@ -178,10 +180,11 @@ def _take_back(draft: Draft, live: Live, cause: Origin, left: tuple[str, int] | 
     if draft.account is not None:
         asking.withdraw(draft, live, cause, left)
     for sent in live.sent:
-        if sent.customer:
-            continue
         if standing.is_out(sent, draft.now) and _applies(CancelOn(sent.cancel_on), sent, left):
-            _cancel_live(draft, live, cause, sent)
+            if sent.customer:  # where the CANCEL is written
+                forget(live, sent)
+            else:
+                _cancel_live(draft, live, cause, sent)
 
 
 def _take_back_waiting(draft: Draft, live: Live, left: tuple[str, int] | None) -> None:
@@ -237,6 +240,11 @@ def _settle(draft: Draft, place: Pending, why: str) -> None:
 def _cancel_live(draft: Draft, live: Live, cause: Origin, sent: Sent) -> None:
     history.give_back(draft, sent.command_id)
     draft.out.commands.append(_command(draft, standing.opened(live, sent), cause))
+    forget(live, sent)
+
+
+def forget(live: Live, sent: Sent) -> None:
+    """The command of the instance is taken back: nobody is waited for to take it on, or do it."""
     back = standing.taken_back(sent)
     live.sent = [back if one.command_id == sent.command_id else one for one in live.sent]
     if sent.kind == standing.TASK:

@@ -185,7 +185,7 @@ class SendAsked(OfAccount, frozen=True, gc=False):
 
 class SendSettled(OfAccount, frozen=True, gc=False):
     """What became of it: `outcome` is a word of `CandidateOutcome`. `until` is when a wait of it
-    ends, `sent` the command where one was written.
+    ends, `sent` the command where one was written, or (`CANCELLED`) is taken back after all.
     """
 
     asked: str
