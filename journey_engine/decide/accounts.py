@@ -4,7 +4,7 @@ Theory of operation. Whom an event of `customer.yaml` names as the account of it
 with the customer, and told to the account: who joined, in which role, and who left. Every event
 that the account's journeys read goes there as a copy, after the customer's own step; there it is
 decided like an event of anybody, over the account's state and plan. A repeat of the copy is found
-as that of any event (T6).
+as that of any event (T6). An answer to what another account had asked for goes to that one, too.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,12 @@ from journey_engine.decide.draft import Draft
 from journey_engine.decide.event import Event, Origin
 from journey_engine.decide.message import ACCOUNT, AccountEvent, MemberJoined, MemberLeft
 from journey_engine.decide.state import VALUE_BYTES_MAX
+from journey_engine.define.expression import Value
 from journey_engine.define.operation import Operation
 from journey_engine.define.plan import Plan
 from journey_engine.define.profile_plan import MembershipRule
 
+_COMMAND: Final = "command_id"
 _CUSTOMER: Final = "customer_id"
 
 
@@ -77,14 +79,37 @@ def _leave(draft: Draft, before: Membership, cause: Origin) -> None:
 
 
 def share(draft: Draft, event: Event) -> None:
-    """Copy the event to the customer's account; without one nobody is told."""
-    account = "" if draft.membership is None else draft.membership.account
-    if not account or draft.customer_id is None:
+    """Copy the event to the customer's account, and an answer to the account that it is for, should
+    the customer have left that one; without any nobody is told.
+    """
+    mine = "" if draft.membership is None else draft.membership.account
+    asker = _asker(draft, event)
+    if draft.customer_id is None or not (mine or asker):
         draft.drop("no_account")
         return
     fields = event.fields
     if _CUSTOMER in fields:
         fields = {**fields, _CUSTOMER: draft.customer_id}
+    if mine:
+        _copy(draft, event, fields, mine)
+    if asker and asker != mine:
+        _copy(draft, event, fields, asker)
+
+
+def _asker(draft: Draft, event: Event) -> str:
+    """The account whose journey asked for the command that the event answers; empty where none did.
+    The command is one from before this step, which may have forgotten it.
+    """
+    open_ = draft.state.open
+    command = event.fields.get(_COMMAND) if open_ else None
+    if command is not None:
+        for one in open_:
+            if one.asker is not None and one.sent.command_id == command:
+                return one.asker.account
+    return ""
+
+
+def _copy(draft: Draft, event: Event, fields: Mapping[str, Value], account: str) -> None:
     copy = Event(
         event.type,
         event.event_id,

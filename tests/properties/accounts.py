@@ -39,11 +39,20 @@ class Accounts:
         accounts.guards.members = lambda person: self._members(person.key[2:], None)
         self._new: list[Asked] = []
 
-    def copy(self, event: Happened) -> Happened | None:
-        """The event for the account to which its customer belongs at that time."""
-        account, _ = self._membership(self._customers.people[event.key])
-        read = self.accounts.read_types() - {ERASED, LINKED}
-        return replace(event, account=account) if account and event.type in read else None
+    def copies(self, event: Happened) -> list[Happened]:
+        """The event for the account to which its customer belongs at that time, and for the one
+        that asked for the command that it answers.
+        """
+        if event.type not in self.accounts.read_types() - {ERASED, LINKED}:
+            return []
+        mine, _ = self._membership(self._customers.people[event.key])
+        command = event.fields.get("command_id")
+        asking = [
+            self._origin(asked)[0].key[2:]
+            for asked in self._asked
+            if command in [one.command_id for one in asked.stub.issued]
+        ]
+        return [replace(event, account=name) for name in dict.fromkeys((mine, *asking)) if name]
 
     def _membership(self, person: Person) -> tuple[str, str | None]:
         """As a trait: the last word by `occurred_at`."""

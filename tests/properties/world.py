@@ -69,9 +69,10 @@ class World:
             heard.append((event, Answer("MERGED")))
             event = replace(event, customer_id=known_as)
         heard.append((event, self._taken(event, now)))
-        copy = self._accounts.copy(event) if event.key in self.customers.people else None
-        if copy is not None and heard[-1][1].outcome not in ("DUPLICATE", "CONFLICT", "ERASED"):
-            heard.append((copy, self._accounts.accounts.take(copy, now)))
+        known = event.key in self.customers.people
+        if known and heard[-1][1].outcome not in ("DUPLICATE", "CONFLICT", "ERASED"):
+            accounts, copies = self._accounts.accounts, self._accounts.copies(event)
+            heard += [(copy, accounts.take(copy, now)) for copy in copies]
         return heard + [(None, answer) for answer in self._settled(now)]
 
     def order(self, order: str, said: Document, now: int) -> None:
