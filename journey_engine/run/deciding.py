@@ -33,7 +33,6 @@ from journey_engine.run.clock import Clock
 from journey_engine.run.contents import read_input
 from journey_engine.run.merge import Item
 from journey_engine.run.outbox import Gathered, tally
-from journey_engine.run.restoration import RestorationError
 from journey_engine.run.states import States
 from journey_engine.run.wiring import Definition, Wiring
 
@@ -64,12 +63,19 @@ class Deciding:
         self._states = states
         self._clock = clock
         self._observer = observer
+        self._awaited: str | None = None
+        """The hash of the definitions in force, where they are not known."""
         self._put_in_force(Definition(wiring.plan, wiring.reader))
 
     @property
     def plan_hash(self) -> str:
         """That of the definitions in force."""
-        return self._plan.hash
+        return self._plan.hash if self._awaited is None else self._awaited
+
+    @property
+    def awaits(self) -> bool:
+        """Whether nothing can be decided before `found`."""
+        return self._awaited is not None
 
     @property
     def reader(self) -> Reader:
@@ -77,22 +83,38 @@ class Deciding:
         return self._definition.reader
 
     def load(self, plan_hash: str | None) -> None:
-        """Go on with the definitions of this hash, and with what operators said.
-
-        Raises:
-            RestorationError: they were never published, or not for the schemas that are here.
+        """Go on with the definitions of this hash, and with what operators said; where they are
+        not known, from when they are `found`.
         """
         wiring = self._wiring
-        found: Definition | None = Definition(wiring.plan, wiring.reader)
+        wiring.waiting.pop(self._partition, None)
+        self._awaited = None
+        self._put_in_force(Definition(wiring.plan, wiring.reader))
         if wiring.catalogue is not None and plan_hash not in (None, wiring.plan.hash):
-            found = wiring.catalogue.find(str(plan_hash))
+            # Another worker may have read more of their topic than this one by now.
+            self._awaited = plan_hash
+            self.found()
+
+    def found(self) -> bool:
+        """Whether the definitions in force are known, by now at least."""
+        if self._awaited is None:
+            return True
+        found = self._find(self._awaited)
         if found is None:
-            raise RestorationError(
-                f"partition {self._partition} stands on the definitions {plan_hash}, which are not "
-                "in the topic of definitions for the schemas and time zones that this worker has: "
-                "publish them with `journey-engine definitions publish`"
-            )
+            return False
+        self._awaited = None
         self._put_in_force(found)
+        return True
+
+    def _find(self, plan_hash: str) -> Definition | None:
+        """From the catalogue; where it has none, the worker says for what the partition waits."""
+        catalogue, waiting = self._wiring.catalogue, self._wiring.waiting
+        found = None if catalogue is None else catalogue.find(plan_hash)
+        if found is None:
+            waiting[self._partition] = plan_hash
+        else:
+            waiting.pop(self._partition, None)
+        return found
 
     def _put_in_force(self, definition: Definition) -> None:
         operations = self._states.partition().operations
@@ -114,7 +136,7 @@ class Deciding:
             return False
         if catalogue is None or not isinstance(content, PlanActivated):
             return True
-        return catalogue.find(content.plan_hash) is not None
+        return self._find(content.plan_hash) is not None
 
     def take(self, item: Item, now: int) -> bool:
         """Decide what an item does; whether other definitions are in force from here on."""

@@ -64,9 +64,9 @@ class Published:
         return of_latest(self._latest)
 
     def find(self, plan_hash: str) -> Definition | None:
-        """The definitions of this hash; None where they are not here, or mean something else with
-        the schemas and time zones of this worker. Journeys that are wrong by these are left out,
-        and said so in the log: who is in them lies dormant.
+        """The definitions of this hash, by the schemas and time zones of this worker, which may be
+        others than the publisher's; None where they are not here, or cannot be run here. Journeys
+        that are wrong are left out, and said so in the log: who is in them lies dormant.
         """
         if plan_hash not in self._compiled:
             self._compiled[plan_hash] = self._compile(plan_hash)
@@ -84,9 +84,9 @@ class Published:
             log.error("definitions_unusable", plan_hash=plan_hash, reason=str(error))  # noqa: TRY400 - said, and waited for
             return None
         if not sound.quarantined and sound.plan.hash != plan_hash:
+            # Workers of two releases share partitions while they are rolled out: both must go on.
             hint = "the schemas or the time zones of this worker are others than the publisher's"
-            log.error("definitions_differ", plan_hash=plan_hash, here=sound.plan.hash, hint=hint)
-            return None
+            log.warning("definitions_differ", plan_hash=plan_hash, here=sound.plan.hash, hint=hint)
         tell_quarantined(sound.quarantined)
         self.quarantined = len(sound.quarantined)
         plan = replace(sound.plan, hash=plan_hash, proof_key=self._erasure_key)

@@ -13,7 +13,7 @@ Else they are of one flush, and held whole, as the worker did that wrote it.
 from collections.abc import Iterable
 
 from journey_engine.decode.record import Record
-from journey_engine.encode.position import MOVING, decode_position
+from journey_engine.encode.position import MOVING, Position, decode_position
 from journey_engine.run.merge import DEFAULT_BUFFERS, BufferLimits
 from journey_engine.run.store import POSITION_KEY, Store
 from journey_engine.run.write_behind import ABSENT, held_bytes
@@ -21,6 +21,20 @@ from journey_engine.run.write_behind import ABSENT, held_bytes
 
 class RestorationError(Exception):
     """The changelog is not as a worker leaves it; the message says what to do."""
+
+
+def check_cluster(partition: int, position: Position | None, cluster: str) -> None:
+    """Copied to another cluster, records have other offsets.
+
+    Raises:
+        RestorationError: the position is of another cluster than this one.
+    """
+    at = "" if position is None else position.cluster
+    if at and cluster and at != cluster:
+        raise RestorationError(
+            f"partition {partition} stands at offsets of the cluster {at}, and this is {cluster}: "
+            "map them with `journey-engine failover`"
+        )
 
 
 class Restoration:

@@ -25,7 +25,7 @@ from journey_engine.run.deciding import Deciding, Observer
 from journey_engine.run.ledger import Notes, Prescription
 from journey_engine.run.merge import FOREVER, NEVER, Ahead, Content, Item, Merge
 from journey_engine.run.outbox import Flush, Gathered
-from journey_engine.run.restoration import Restoration, RestorationError
+from journey_engine.run.restoration import Restoration, check_cluster
 from journey_engine.run.states import States
 from journey_engine.run.store import POSITION_KEY, Store
 from journey_engine.run.wiring import Wiring
@@ -182,6 +182,10 @@ class PartitionTask:
         """
         if self._flush_now:
             return Progress(0, 0, flush_now=True)
+        if self._deciding.awaits:
+            if not self._deciding.found():
+                return Progress(0, 0, flush_now=False)
+            self._decode_again()
         if self._prescription is not None:
             return self._retake(self._prescription, budget)
         taken = fired = 0
@@ -363,7 +367,7 @@ class PartitionTask:
         self._states.load()
         data = self._store.get(POSITION_KEY)
         self._position = None if data is None else decode_position(data)
-        self._check_cluster()
+        check_cluster(self.partition, self._position, self._wiring.cluster)
         self._deciding.load(None if self._position is None else self._position.plan_hash)
         self._begun_with = self._deciding.plan_hash
         self._in_flight = self._prescription = None
@@ -372,15 +376,6 @@ class PartitionTask:
         else:
             bounds = self.clock.resume(self._position.clock, self._position.merge_times)
             self._merge.resume(self._position.next_offsets, bounds)
-
-    def _check_cluster(self) -> None:
-        """Copied to another cluster, records have other offsets: not ours to go on from."""
-        at = "" if self._position is None else self._position.cluster
-        if at and self._wiring.cluster and at != self._wiring.cluster:
-            raise RestorationError(
-                f"partition {self.partition} stands at offsets of the cluster {at}, and this is "
-                f"{self._wiring.cluster}: map them with `journey-engine failover`"
-            )
 
     def rewind(self) -> None:
         """Everything taken was flushed: forget what was fetched and not taken; the fetch must be

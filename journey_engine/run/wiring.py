@@ -1,5 +1,6 @@
 """What the tasks of all partitions share."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -21,7 +22,7 @@ class Catalogue(Protocol):
     """The definitions that were published."""
 
     def find(self, plan_hash: str) -> Definition | None:
-        """Those of this hash; None where they are not known (yet)."""
+        """Those of this hash; None where they are not known (yet), or cannot be run here."""
         ...
 
 
@@ -56,7 +57,13 @@ class Wiring:
     """The id of the Kafka cluster that positions are noted of; "": of any."""
     registry: Ids | None = None
     """None: a record that names its schema by a registry's id is a dead letter."""
+    waiting: dict[int, str] = field(default_factory=dict)
+    """By partition the hash of the definitions that it cannot go on without."""
 
-    def waits(self) -> str | None:
-        """Why partitions wait for the registry; None: they do not."""
+    def waits(self, partitions: Collection[int]) -> str | None:
+        """Why these partitions wait for definitions, or any for the registry; None: they do not."""
+        waiting = {p: self.waiting[p] for p in sorted(partitions) if p in self.waiting}
+        if waiting:
+            told = "; ".join(f"{p} for {plan_hash[:12]}" for p, plan_hash in waiting.items())
+            return f"partitions that wait for definitions: {told}"
         return None if self.registry is None else self.registry.trouble()

@@ -85,7 +85,7 @@ class Worker:
             return f"partitions that another owner has taken: {sorted(self._fenced)}"
         recovering = sorted(n for n, partition in self._running.items() if not partition.running)
         why = f"partitions that recover: {recovering}"
-        return why if recovering else self._parts.wiring.waits()
+        return why if recovering else self._parts.wiring.waits(self._running)
 
     @property
     def partitions(self) -> list[int]:

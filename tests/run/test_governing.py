@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
@@ -23,9 +22,8 @@ from journey_engine.encode.position import encode_position
 from journey_engine.encode.state import decode_any_state
 from journey_engine.run.clock import WallClock
 from journey_engine.run.outbox import Output
-from journey_engine.run.restoration import RestorationError
 from journey_engine.run.store import POSITION_KEY, MemoryStore
-from journey_engine.run.task import PartitionTask
+from journey_engine.run.task import PartitionTask, Progress
 from journey_engine.run.wiring import Definition, Wiring
 from tests.examples import examples
 from tests.run.drawn import logs
@@ -211,26 +209,48 @@ def test_v2_the_sweep_brings_every_customer_over_without_an_input_of_theirs() ->
     assert states[PARTITION] == PartitionState(due=START + 30 * MINUTE + 1)
 
 
-def test_v2_a_restart_goes_on_with_the_plan_of_the_position() -> None:
+def activated() -> tuple[World, Record]:
+    """After an activation of `shop-2`, and a record that comes later."""
     lines = [*carts(1), line("CartUpdated", "new", DAY, event_id="late")]
     *before, last = route(lines, SCHEMAS, CHANNEL_TOPICS, 1, marks=False)
     one = World(wired(), before, WallClock)
     one.topics[INBOX] = said([activates("shop-2", HOUR)])
     one.finish(START + HOUR)
+    return one, last
+
+
+def test_v2_a_restart_goes_on_with_the_plan_of_the_position() -> None:
+    one, last = activated()
     one.topics[last.topic].append(last)
     one.start(keep_disk=False)
 
     assert [each.version for each in transitions(run(one, START + DAY))][-1] == 2
 
 
-def test_v2_definitions_that_are_not_there_at_a_restart_are_an_error() -> None:
-    one = world(carts(1), [activates("shop-2", HOUR)])
-    one.finish(START + HOUR)
-    task = PartitionTask(0, wired("shop-1"), MemoryStore(), WallClock())
+def test_v2_a_partition_waits_at_a_restart_for_definitions_not_read_yet() -> None:
+    """A worker that a rebalance gives a partition may have read less of their topic."""
+    one, last = activated()
+    wiring = wired("shop-1")
+    task = PartitionTask(0, wiring, MemoryStore(), WallClock())
     task.restore(one.changelog)
+    task.restored()
+    for topic in (*INPUTS, INBOX):
+        task.feed(topic, [last] if topic == last.topic else [], end=task.positions().get(topic, 0))
 
-    with pytest.raises(RestorationError, match="shop-2"):
-        task.restored()
+    assert task.plan_hash == "shop-2"
+    assert task.step(START + 2 * DAY, 100) == Progress(0, 0, flush_now=False)
+    assert task.take_flush() is None
+    assert wiring.waits([0]) == "partitions that wait for definitions: 0 for shop-2"
+    assert wiring.waits([1]) is None
+
+    assert isinstance(wiring.catalogue, Published)
+    wiring.catalogue.known.add("shop-2")
+    assert task.step(START + 2 * DAY, 100).taken == 1
+    flush = task.take_flush()
+    assert flush is not None
+    assert flush.ledger.plan_hash == "shop-2"
+    assert {each.version for each in transitions(flush.outputs) if each.customer_id == "new"} == {2}
+    assert wiring.waits([0]) is None
 
 
 def test_v2_an_activation_waits_for_its_definitions() -> None:
@@ -239,11 +259,13 @@ def test_v2_an_activation_waits_for_its_definitions() -> None:
     one.finish(START + HOUR)
     assert [entry.plan_hash for entry in one.entries()] == ["shop-1"]
     assert one.task.positions().get(INBOX, 0) == 0
+    assert wiring.waits([0]) == "partitions that wait for definitions: 0 for shop-2"
 
     assert isinstance(wiring.catalogue, Published)
     wiring.catalogue.known.add("shop-2")
     one.finish(START + HOUR)
     assert one.task.positions()[INBOX] == 1
+    assert wiring.waits([0]) is None
 
 
 def test_v2_without_a_topic_of_definitions_an_activation_changes_nothing() -> None:
