@@ -214,12 +214,13 @@ def read_contents(settings: "Settings", where: Definitions) -> "Contents":
     Raises:
         Refused: it cannot be read, or is not there.
     """
-    from journey_engine.run.definitions import load_schemas
+    from journey_engine.run.definitions import load_schemas, load_topics
     from journey_engine.run.published import PUBLISH, TOPIC, Published, read_all
     from journey_engine.run.topics import require_topics
     from journey_engine.run.zones import load_zones
 
-    published = Published(load_schemas(where.schemas), load_zones(), input_bytes_max=0)
+    topics = load_topics(where.topologies, settings.app_id)
+    published = Published(load_schemas(where.schemas), load_zones(), topics)
     run(require_topics(settings, [settings.topic_prefix + TOPIC], PUBLISH), settings)
     run(read_all(settings, published), settings)
     return published.contents

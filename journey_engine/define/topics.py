@@ -14,10 +14,13 @@ from pydantic_core import PydanticCustomError
 
 from journey_engine.define.form import Duration, Form, Name, Text
 from journey_engine.define.ownership import PLATFORM
+from journey_engine.define.plan import ChannelPlan, Plan
 from journey_engine.define.reading import read_document
 from journey_engine.errors import DefinitionError, DefinitionErrors
 
 APP_DEFAULT: Final = "journey-engine"
+COMMAND_TOPIC: Final = "commands.{}.v1"
+"""By channel."""
 OUTPUTS: Final = ("transitions", "decisions", "deadletters")
 SPARE_BYTES: Final = 64 * 1024
 """How much larger than the largest input a dead letter or a forwarded input may be."""
@@ -182,6 +185,11 @@ class Topics:
         sections = (self.inputs, self.commands, self.outputs, self.internal)
         return {topic.name: topic for section in sections for topic in section.values()}
 
+    def lacking(self, plan: Plan) -> list[ChannelPlan]:
+        """The plan's channels for whose commands no topic is declared as channels.yaml names it."""
+        declared = {channel: topic.name for channel, topic in self.commands.items()}
+        return [one for one in plan.channels.values() if declared.get(one.name) != one.topic]
+
 
 def parse_topics(path: str, text: str, app: str = APP_DEFAULT) -> Topics:
     """The topics of `topics.yaml`; `app` prefixes the internal ones.
@@ -197,7 +205,7 @@ def parse_topics(path: str, text: str, app: str = APP_DEFAULT) -> Topics:
     return Topics(
         partitions=document.partitions,
         inputs=document.topics("inputs", "interactions.{}.v1".format),
-        commands=document.topics("commands", "commands.{}.v1".format),
+        commands=document.topics("commands", COMMAND_TOPIC.format),
         outputs=document.topics("outputs", "journey.{}.v1".format),
         internal=document.topics("internal", lambda key: f"{app}-{key}"),
     )

@@ -215,7 +215,7 @@ DEAD_LETTERS = _metric(
     "dead_letters",
     "records",
     "Records refused: inputs in `decode` and `decide`, a `message` between partitions, what a "
-    "topic would not take in `encode`.",
+    "topic would not take, or no topic takes, in `encode`.",
     _one_of("code", tuple(DeadLetterCode)),
     _one_of("stage", REFUSED_IN),
 )

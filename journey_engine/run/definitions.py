@@ -133,12 +133,8 @@ async def in_force(settings: Settings) -> Definitions | None:
     topics = load_topics(settings.topologies, settings.app_id)
     known = load_schemas(settings.schemas)
     key = settings.erasure_key
-    published = Published(
-        known,
-        load_zones(),
-        input_bytes_max=topics.input_bytes_max,
-        erasure_key=b"" if key is None else key.get_secret_value().encode(),
-    )
+    erasure_key = b"" if key is None else key.get_secret_value().encode()
+    published = Published(known, load_zones(), topics, erasure_key=erasure_key)
     await require_topics(settings, [settings.topic_prefix + TOPIC], PUBLISH)
     await read_all(settings, published)
     active = published.contents.active
@@ -220,13 +216,11 @@ def _channels_without_topic(path: Path, plan: Plan, topics: Topics) -> list[Defi
     errors: list[DefinitionError] = []
     text = path.read_text(encoding="utf-8")
     root = Place(str(path), parse_yaml(str(path), text), errors)
-    for channel in plan.channels.values():
-        declared = topics.commands.get(channel.name)
-        if declared is None or declared.name != channel.topic:
-            names = [spec.name for spec in topics.commands.values()]
-            message = f"{TOPICS_FILE} declares no topic `{channel.topic}` for `{channel.name}`"
-            place = root.at("channels", channel.name, "topic")
-            place.error("CHANNEL_TOPIC", message, suggestion(channel.topic, names))
+    for channel in topics.lacking(plan):
+        names = [spec.name for spec in topics.commands.values()]
+        message = f"{TOPICS_FILE} declares no topic `{channel.topic}` for `{channel.name}`"
+        place = root.at("channels", channel.name, "topic")
+        place.error("CHANNEL_TOPIC", message, suggestion(channel.topic, names))
     return errors
 
 

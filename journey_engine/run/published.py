@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from journey_engine.decode.decode import Reader
 from journey_engine.define.calendar_plan import Zones
 from journey_engine.define.quarantine import Quarantined, compile_sound
+from journey_engine.define.topics import Topics
 from journey_engine.encode.definition import Contents, of_latest
 from journey_engine.errors import DefinitionErrors
 from journey_engine.run.tailing import tail
@@ -39,13 +40,13 @@ class Published:
         self,
         schemas: "Schemas",
         zones: Zones,
+        topics: Topics,
         *,
-        input_bytes_max: int,
         erasure_key: bytes = b"",
     ) -> None:
         self._schemas = schemas
         self._zones = zones
-        self._input_bytes_max = input_bytes_max
+        self._topics = topics
         self._erasure_key = erasure_key
         self.quarantined = 0
         """Journeys left out of the definitions compiled last."""
@@ -83,6 +84,11 @@ class Published:
         except (DefinitionErrors, KeyError) as error:
             log.error("definitions_unusable", plan_hash=plan_hash, reason=str(error))  # noqa: TRY400 - said, and waited for
             return None
+        lacking = [channel.name for channel in self._topics.lacking(sound.plan)]
+        if lacking:
+            reason = f"topics.yaml declares no topic for the commands of {', '.join(lacking)}"
+            log.error("definitions_unusable", plan_hash=plan_hash, reason=reason)
+            return None
         if not sound.quarantined and sound.plan.hash != plan_hash:
             # Workers of two releases share partitions while they are rolled out: both must go on.
             hint = "the schemas or the time zones of this worker are others than the publisher's"
@@ -90,7 +96,7 @@ class Published:
         tell_quarantined(sound.quarantined)
         self.quarantined = len(sound.quarantined)
         plan = replace(sound.plan, hash=plan_hash, proof_key=self._erasure_key)
-        return Definition(plan, Reader(self._schemas, plan.fields, self._input_bytes_max))
+        return Definition(plan, Reader(self._schemas, plan.fields, self._topics.input_bytes_max))
 
 
 def tell_quarantined(quarantined: Quarantined) -> None:

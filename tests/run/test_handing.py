@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from journey_engine.decide.decision import Command
 from journey_engine.decide.event import Origin
 from journey_engine.decide.identity import asked_id
 from journey_engine.decide.message import IdentityAsked, IdentityHanded
@@ -24,8 +25,9 @@ from journey_engine.run.outgoing import Encoding, outgoing
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
-from tests.run.shop import INBOX, INPUTS, SCHEMAS, START
+from tests.run.shop import HOUR, INBOX, INPUTS, SCHEMAS, START, line, wiring
 from tests.run.test_identity import plan
+from tests.run.test_task import records
 
 VISITORS = 40
 LIMIT = 500_000
@@ -122,3 +124,30 @@ def test_a_record_whose_forward_the_inbox_does_not_take_is_a_dead_letter_as_it_l
     assert (told["topic"], told["partition"], told["offset"]) == (INPUTS[0], "3", "8")
     assert (told["code"], told["stage"]) == (DeadLetterCode.TOO_LARGE, "encode")
     assert declared.inbox in told["message"]
+
+
+def test_a_command_for_a_channel_without_topic_is_a_dead_letter_and_the_rest_goes() -> None:
+    """One that takes back what was sent while there was one, say."""
+    task = PartitionTask(0, wiring(inbox=None), MemoryStore(), WallClock())
+    failed = records([line("PaymentFailed", "anna", 0, event_id="1")])
+    for topic in INPUTS:
+        task.feed(topic, [one for one in failed if one.topic == topic], end=1, position=1)
+    task.step(START, 10)
+    while task.step(START + 3 * HOUR, 10).fired:
+        pass
+    flush = task.take_flush()
+    assert flush is not None
+    declared, metrics = names(parse_topics("t.yaml", TOPICS, "shop")), Metrics()
+
+    written = outgoing(flush, 0, Encoding(declared, SCHEMAS, metrics, 1_000_000))
+
+    sent = [each.channel for each in flush.outputs if isinstance(each, Command)]
+    assert sent == ["push", "email"]
+    assert len(written[declared.commands["email"], 0]) == 1
+    (letter,) = written[declared.outputs[OutKind.DEADLETTER], 0]
+    told = failure_of(letter.headers)
+    assert (told["code"], told["stage"]) == (DeadLetterCode.INVALID, "encode")
+    assert (told["topic"], told["offset"]) == ("commands.push.v1", "-1")
+    assert letter.key == b"anna"
+    labels = {"code": DeadLetterCode.INVALID, "stage": "encode"}
+    assert metrics.registry.get_sample_value("journey_dead_letters_total", labels) == 1

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from journey_engine.decide.event import Origin
 from journey_engine.decide.message import PARTITION
 from journey_engine.decode.record import Record
 from journey_engine.define.calendar_plan import Zones
 from journey_engine.define.compiler import compile_plan
+from journey_engine.define.topics import Topics
 from journey_engine.encode.definition import (
     Part,
     PublishedJourney,
@@ -20,7 +22,7 @@ from journey_engine.encode.definition import (
 )
 from journey_engine.encode.message import HEADERS, encode_message
 from journey_engine.run.clock import WallClock
-from journey_engine.run.definitions import definition_texts
+from journey_engine.run.definitions import definition_texts, load_topics
 from journey_engine.run.orders import activates
 from journey_engine.run.published import Published
 from journey_engine.run.store import MemoryStore
@@ -28,7 +30,7 @@ from journey_engine.run.task import PartitionTask
 from journey_engine.run.wiring import Wiring
 from journey_engine.run.zones import load_zones
 from journey_engine.schemas import Schemas
-from tests.run.shop import INBOX, INPUTS, START
+from tests.run.shop import INBOX, INPUTS, START, wiring
 
 ROOT = Path(__file__).parents[2]
 JOURNEY = "journeys/payment-rescue.yaml"
@@ -38,6 +40,7 @@ FILES = {
     if "journeys" not in (name := str(Path(path).relative_to(ROOT / "topologies")))
     or name == JOURNEY
 }
+TOPICS = load_topics(ROOT / "topologies")
 AVSC = {
     str(path.relative_to(ROOT / "schemas")): path.read_text(encoding="utf-8")
     for path in (ROOT / "schemas").rglob("*.avsc")
@@ -47,9 +50,10 @@ AVSC = {
 class Release:
     """What a worker, or who publishes, has with it."""
 
-    def __init__(self, schemas: Schemas, zones: Zones) -> None:
+    def __init__(self, schemas: Schemas, zones: Zones, topics: Topics = TOPICS) -> None:
         self.schemas = schemas
         self.zones = zones
+        self.topics = topics
 
     @property
     def plan_hash(self) -> str:
@@ -58,7 +62,7 @@ class Release:
 
     def catalogue(self, *published: str) -> Published:
         """The topic as its worker reads it, with the definitions published under these hashes."""
-        catalogue = Published(self.schemas, self.zones, input_bytes_max=1_000_000)
+        catalogue = Published(self.schemas, self.zones, self.topics)
         company = {name: text for name, text in FILES.items() if name != JOURNEY}
         part = Part("payment-rescue", 1)
         journey = PublishedJourney(part.journey, part.version, FILES[JOURNEY])
@@ -88,8 +92,8 @@ def opened(catalogue: Published, in_force: str, store: MemoryStore) -> Partition
     """A worker's partition as it is taken over; the worker has begun with what is in force."""
     found = catalogue.find(in_force)
     assert found is not None
-    wiring = Wiring(found.plan, found.reader, INPUTS, INBOX, 1, catalogue=catalogue)
-    task = PartitionTask(0, wiring, store, WallClock())
+    wired = Wiring(found.plan, found.reader, INPUTS, INBOX, 1, catalogue=catalogue)
+    task = PartitionTask(0, wired, store, WallClock())
     task.restored()
     return task
 
@@ -126,3 +130,18 @@ def test_v2_releases_with_other_schemas_and_zones_run_the_same_definitions(what:
     assert back.plan_hash == after
     activate(back, before, 2)
     assert back.plan_hash == before
+
+
+def test_v2_definitions_with_a_channel_that_has_no_topic_here_are_waited_for() -> None:
+    """A worker has read its topics.yaml when it started."""
+    commands = {name: topic for name, topic in TOPICS.commands.items() if name != "email"}
+    older = Release(FORMER.schemas, FORMER.zones, replace(TOPICS, commands=commands))
+    wired = replace(wiring(), catalogue=older.catalogue(FORMER.plan_hash))
+    task = PartitionTask(0, wired, MemoryStore(), WallClock())
+    with capture_logs() as logs:
+        activate(task, FORMER.plan_hash, 0)
+
+    assert task.position is None
+    assert FORMER.plan_hash[:12] in (wired.waits([0]) or "")
+    assert [each["event"] for each in logs] == ["definitions_unusable"]
+    assert "commands of email" in logs[0]["reason"]
