@@ -179,9 +179,14 @@ class Merge:
         self._awaited = [self.lanes[name] for name in topics]
         self._heads: list[Item] = []
         self._barrier: tuple[int, str] | None = None
+        self._other_offsets: dict[str, int] = {}
+        """Of topics that are no lanes: a release that reads them again must not begin anew."""
+        self._other_bounds: dict[str, int] = {}
 
     def resume(self, offsets: Mapping[str, int], bounds: Mapping[str, int]) -> None:
         """Drop what is buffered and go on behind these offsets and merge times."""
+        self._other_offsets = {x: at for x, at in offsets.items() if x not in self.lanes}
+        self._other_bounds = {x: at for x, at in bounds.items() if x not in self.lanes}
         for name, lane in self.lanes.items():
             lane.items.clear()
             lane.bytes = 0
@@ -290,10 +295,12 @@ class Merge:
         )
 
     def offsets(self) -> dict[str, int]:
-        """The next offset of each topic from which something was taken."""
+        """The next offset of each topic from which something was taken, read now or not."""
         lanes = self.lanes.values()
-        return {lane.name: lane.next_offset for lane in lanes if lane.next_offset is not None}
+        taken = {lane.name: lane.next_offset for lane in lanes if lane.next_offset is not None}
+        return self._other_offsets | taken
 
     def bounds(self) -> dict[str, int]:
-        """The merge time of the last item taken from each topic."""
-        return {lane.name: lane.bound for lane in self.lanes.values() if lane.bound != NEVER}
+        """The merge time of the last item taken from each topic, read now or not."""
+        shown = {lane.name: lane.bound for lane in self.lanes.values() if lane.bound != NEVER}
+        return self._other_bounds | shown

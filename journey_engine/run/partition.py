@@ -322,8 +322,9 @@ class Partition:
         changelog = [made(Message, (key, value, (), None)) for key, value in flush.changelog()]
         writes.append(producer.write(names.changelog, self.number, changelog))
         last = (await together(writes))[-1]
-        offsets = flush.position.next_offsets.items()
-        await producer.send_offsets({(topic, self.number): at for topic, at in offsets})
+        offsets, read = flush.position.next_offsets, names.read
+        at = {(topic, self.number): offsets[topic] for topic in read if topic in offsets}
+        await producer.send_offsets(at)
         await producer.commit()
         self.task.confirm(flush, last + 1)
 

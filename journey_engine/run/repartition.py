@@ -190,24 +190,25 @@ def _positions(
 ) -> Mapping[int, Position]:
     """Where each new partition begins.
 
-    Inputs that both apps read keep their offsets; new partitions of them, and other inputs, are
-    read from their beginning. No customer's clock goes back: each takes the latest.
+    Inputs that both apps read keep their offsets, as do those that the old one once read; new
+    partitions of them, and other inputs, are read from their beginning. No customer's clock goes
+    back: each takes the latest.
     """
     begun = [position for position in standing.values() if position is not None]
     clock = max((position.clock for position in begun), default=NEVER)
     plan_hash, cluster = (begun[0].plan_hash, begun[0].cluster) if begun else ("", "")
-    kept = set(old.names.inputs) & set(new.names.inputs)
+    left = set(old.names.read) - set(new.names.inputs)
     positions = {}
     for partition in range(new.topics.partitions):
         before = standing.get(partition)
         offsets = {} if before is None else before.next_offsets
         times = {} if before is None else before.merge_times
         positions[partition] = Position(
-            next_offsets={topic: at for topic, at in offsets.items() if topic in kept},
+            next_offsets={topic: at for topic, at in offsets.items() if topic not in left},
             plan_hash=plan_hash,
             clock=clock,
             flush=FIRST_FLUSH,
-            merge_times={topic: at for topic, at in times.items() if topic in kept},
+            merge_times={topic: at for topic, at in times.items() if topic not in left},
             cluster=cluster,
         )
     return positions

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
@@ -96,6 +97,33 @@ def test_law_1_wall_log_and_ledger_give_the_same_run(
     assert again.states() == world.states() == world.restored_states()
     assert again.task.position is not None or not log
     assert_resent_alike(world)
+
+
+def test_a_release_that_does_not_read_a_topic_leaves_it_where_the_next_one_goes_on() -> None:
+    """It was rolled back, say; read from the beginning, its sends would be doubled."""
+    app, store = INPUTS[0], MemoryStore()
+
+    def take(reads: tuple[str, ...], topic: str, offset: int, at: int) -> PartitionTask:
+        task = PartitionTask(0, replace(wiring(), inputs=reads), store, WallClock())
+        task.restored()
+        record = records([line("CartUpdated", "c1", at, event_id=str(at), channel="web")])[0]
+        task.feed(topic, [record._replace(topic=topic, offset=offset)], end=offset + 1)
+        for other in {*reads, INBOX} - {topic}:
+            task.feed(other, [], end=0, position=0)
+        assert task.step(START + at, 1).taken == 1
+        flush = task.take_flush()
+        assert flush is not None
+        task.confirm(flush, flush.number)
+        return task
+
+    former = take(INPUTS, app, 4, 0).position
+    assert former is not None
+    assert former.next_offsets == {app: 5}
+    rolled_back = take(INPUTS[1:], WEB, 8, HOUR).position
+    assert rolled_back is not None
+    assert rolled_back.next_offsets == {app: 5, WEB: 9}
+    assert rolled_back.merge_times[app] == former.merge_times[app]
+    assert take(INPUTS, WEB, 9, DAY).positions() == {app: 5, WEB: 10}
 
 
 def test_after_a_restart_the_merge_knows_how_far_each_topic_has_come() -> None:

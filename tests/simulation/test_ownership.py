@@ -6,12 +6,19 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from journey_engine.encode.position import (
+    POSITION_KEY,
+    Position,
+    decode_position,
+    encode_position,
+)
 from journey_engine.run.clock import wall_ms
 from journey_engine.run.memory import Memory
 from journey_engine.run.pacing import beginning, tick_s
 from journey_engine.run.partition import BACKLOG_S, Partition, Parts
 from journey_engine.run.producing import (
     FencedError,
+    Message,
     UnresolvedError,
 )
 from journey_engine.run.standby import Standbys
@@ -22,7 +29,7 @@ from tests.simulation.one_worker import (
     OneWorker,
     lived,
 )
-from tests.simulation.shop import NAMES, PARTITIONS
+from tests.simulation.shop import NAMES, PARTITIONS, WIRING
 
 
 def test_an_opening_is_tried_again_only_when_the_last_one_has_ended() -> None:
@@ -267,6 +274,26 @@ def test_a_take_that_is_cancelled_while_copies_stop_ends() -> None:
         await world.worker.finish(flush=True)
 
     lived(test)
+
+
+def test_a_topic_that_is_read_no_more_keeps_its_place_and_no_group_offset() -> None:
+    async def test(world: OneWorker) -> None:
+        former = Position({"interactions.former.v1": 7}, WIRING.plan.hash, 0, 1)
+        changelog = world.broker.log(NAMES.changelog, 0)
+        changelog.append([Message(POSITION_KEY, encode_position(former))], None)
+        await world.take(0)
+        world.publish()
+        driving = world.drive()
+        await world.until(lambda: bool(world.consumer.recorded))
+        await world.worker.finish(flush=True)
+        await driving
+
+        assert {tp.topic for each in world.consumer.recorded for tp in each} <= set(NAMES.read)
+        last = decode_position(changelog.read(0)[-1].value or b"")
+        assert last.flush > 1
+        assert last.next_offsets["interactions.former.v1"] == 7
+
+    lived(test, transactional=False)
 
 
 def test_group_offsets_of_what_was_let_go_are_not_recorded_again() -> None:
