@@ -10,9 +10,10 @@ follows. Where they come to be much, they are written early if that can do no ha
 Else they are of one flush, and held whole, as the worker did that wrote it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from journey_engine.decode.record import Record
+from journey_engine.encode.ledger import LedgerEntry, Run
 from journey_engine.encode.position import MOVING, Position, decode_position
 from journey_engine.run.merge import DEFAULT_BUFFERS, BufferLimits
 from journey_engine.run.store import POSITION_KEY, Store
@@ -34,6 +35,22 @@ def check_cluster(partition: int, position: Position | None, cluster: str) -> No
         raise RestorationError(
             f"partition {partition} stands at offsets of the cluster {at}, and this is {cluster}: "
             "map them with `journey-engine failover`"
+        )
+
+
+def check_inputs(partition: int, entry: LedgerEntry, read: Container[str]) -> None:
+    """A flush that was sent and not noted is to be taken again from what it took.
+
+    Raises:
+        RestorationError: a topic of it is read no more.
+    """
+    topics = {step.topic for step in entry.steps if isinstance(step, Run)}
+    gone = sorted(topic for topic in topics if topic not in read)
+    if gone:
+        raise RestorationError(
+            f"partition {partition} was killed in the middle of a flush that took records of "
+            f"{', '.join(gone)}, which topics.yaml declares no more: start a worker with the "
+            "former one, stop it when it is ready, then go on with this one"
         )
 
 

@@ -25,7 +25,7 @@ from journey_engine.run.deciding import Deciding, Observer
 from journey_engine.run.ledger import Notes, Prescription
 from journey_engine.run.merge import FOREVER, NEVER, Ahead, Content, Item, Merge
 from journey_engine.run.outbox import Flush, Gathered
-from journey_engine.run.restoration import Restoration, check_cluster
+from journey_engine.run.restoration import Restoration, check_cluster, check_inputs
 from journey_engine.run.states import States
 from journey_engine.run.store import POSITION_KEY, Store
 from journey_engine.run.wiring import Wiring
@@ -388,6 +388,10 @@ class PartitionTask:
         """Take exactly this run before anything else; call it after `restored`.
 
         An entry that is not the one after the position is passed over: its flush is done.
+
+        Raises:
+            RestorationError: it took from a topic that is read no more.
         """
         if entry.flush == (1 if self._position is None else self._position.flush + 1):
+            check_inputs(self.partition, entry, self._merge.lanes)
             self._prescription = Prescription(entry)

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from aiokafka.structs import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from journey_engine.decode.record import Record
 from journey_engine.encode.ledger import LedgerEntry, Run, Tick
 from journey_engine.run.clock import StreamClock, WallClock
 from journey_engine.run.outbox import Flush, Forward
+from journey_engine.run.restoration import RestorationError
 from journey_engine.run.store import MemoryStore
 from journey_engine.run.task import PartitionTask
 from tests.examples import examples
@@ -364,3 +366,14 @@ def test_a_full_topic_is_named_and_so_is_the_awaited_one() -> None:
 
     assert task.full() == {WEB}
     assert task.awaited() == {INPUTS[0], INPUTS[1]}
+
+
+def test_a_run_that_took_from_a_topic_read_no_more_says_what_to_do() -> None:
+    """At least once: its outputs may have been sent, and cannot be made alike without it."""
+    task = PartitionTask(0, replace(wiring(), inputs=INPUTS[1:]), MemoryStore(), WallClock())
+    steps: list[Run | Tick] = [Run(INPUTS[0], 0, 3, START), Run(WEB, 5, 6, START), Tick(1, START)]
+
+    with pytest.raises(RestorationError, match=rf"{INPUTS[0]}, which .* start a worker with"):
+        task.prescribe(LedgerEntry(task.plan_hash, 1, steps))
+    task.prescribe(LedgerEntry(task.plan_hash, 0, steps))  # done already
+    assert not task.retaking
