@@ -96,6 +96,16 @@ def _of_reading(job: str) -> list[Cause]:
             about={"job": job, "topic": "interactions.web.v1", "partition": "1"},
         ),
         Cause(
+            "JourneyBrokerSilent",
+            Severity.PAGE,
+            "No broker answers a worker's fetches: nothing comes in, and nothing is late for it",
+            f"max by (job) ({contract.BROKER_SILENT.exposed}) > 60",
+            "5m",
+            fires=_series(job, contract.BROKER_SILENT, "0x60 60+60x60"),
+            silent=_series(job, contract.BROKER_SILENT, "0x86 60+60x60"),
+            about={"job": job},
+        ),
+        Cause(
             "JourneyRecordsLost",
             Severity.PAGE,
             "Retention deleted inputs before a worker read them",

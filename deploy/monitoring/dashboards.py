@@ -239,6 +239,8 @@ def _trouble() -> list[Panel]:
         lines("Schema Registry", "Ids that partitions wait for; questions a second by outcome.",
               [Query(f"max({contract.REGISTRY_WANTED.exposed}{{{OF_JOB}}})", "waited for"),
                Query(rate(contract.REGISTRY_LOOKUPS, "outcome"), "{{outcome}}")]),
+        lines("Brokers silent", contract.BROKER_SILENT.meaning,
+              [Query(f"{contract.BROKER_SILENT.exposed}{{{OF_JOB}}}", "{{instance}}")], unit="s"),
     ]  # fmt: skip
 
 

@@ -312,7 +312,21 @@ DECLARED = _metric(
     "partitions",
     "Partitions of the app, by topics.yaml: as many must run in all its workers together.",
 )
-LAG = _metric(Kind.GAUGE, "lag_records", "records", "Records not yet fetched.", _TOPIC, _PARTITION)
+LAG = _metric(
+    Kind.GAUGE,
+    "lag_records",
+    "records",
+    "Records not taken: not fetched yet, or fetched, where the first of them has waited for 10 s.",
+    _TOPIC,
+    _PARTITION,
+)
+BROKER_SILENT = _metric(
+    Kind.GAUGE,
+    "broker_silent_seconds",
+    SECONDS,
+    "Since a broker last answered a fetch, of the input partition for which that is longest. Those "
+    "whose fetch is paused, and partitions that recover, are left out.",
+)
 LOST = _metric(
     Kind.COUNTER,
     "lost_records",

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from journey_engine.run.outbox import Statistics
-    from journey_engine.run.transport import End
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 
@@ -87,6 +86,7 @@ class Metrics:
     def _watch_the_worker(self) -> None:
         self.restore_seconds = self._distribution(contract.RESTORE)
         self.lag_records = self._gauge(contract.LAG)
+        self.broker_silent = self._gauge(contract.BROKER_SILENT)
         self.restore_remaining = self._gauge(contract.RESTORE_REMAINING)
         self.standby_remaining = self._gauge(contract.STANDBY_REMAINING)
         self.partitions = self._gauge(contract.PARTITIONS)
@@ -176,11 +176,10 @@ class Metrics:
         """So many partitions were opened together, after so many seconds."""
         self.restore_seconds.add(seconds, partitions)
 
-    def lag(self, ends: Mapping["TP", "End"]) -> None:
-        """Show how far each input partition is behind."""
-        for tp, end in ends.items():
-            behind = max(0, end.stable - end.position)
-            self.lag_records.labels(tp.topic, tp.partition).set(behind)
+    def lag(self, behind: Mapping["TP", int]) -> None:
+        """Show by how many records each input partition is behind."""
+        for tp, records in behind.items():
+            self.lag_records.labels(tp.topic, tp.partition).set(records)
 
     def restoring(self, remaining: Mapping[int, int]) -> None:
         """Show how many changelog records each partition has still to read."""

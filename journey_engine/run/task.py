@@ -11,7 +11,7 @@ The worker and `replay` drive the same task:
 and at start `restore`, `restored` and, where the ledger is ahead of the position, `prescribe`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from journey_engine.decide.message import Message
@@ -132,6 +132,10 @@ class PartitionTask:
         if isinstance(step, Run):
             return frozenset({step.topic})
         return self._merge.awaited()
+
+    def waiting(self, topic: str) -> Sequence[Item]:
+        """What was fetched of a topic and not taken yet, in offset order."""
+        return self._merge.lanes[topic].items
 
     def pending(self) -> int:
         """Changed states and outputs that wait for a flush."""
@@ -286,16 +290,13 @@ class PartitionTask:
             self._merge.put(again)
 
     def _fire(self, limit: int) -> int:
-        """Fire the timers of the next customer due within the limit; at how many states it looked,
-        0 where there is none.
-        """
+        """Fire the next customer's timers due within the limit; at how many states it looked."""
         entry = self._states.timers.pop(limit)
         if entry is None:
             return 0
-        due, key = entry
-        up_to, now = self.clock.firing(due)
+        up_to, now = self.clock.firing(entry[0])
         self._notes.fired(self.clock.noted_tick(now))
-        return self._deciding.fire(key, up_to, now)
+        return self._deciding.fire(entry[1], up_to, now)
 
     def take_gathered(self) -> Gathered:
         """What was left for others since the last flush, where nothing has to be made durable: the

@@ -17,6 +17,7 @@ from journey_engine.run.pacing import beginning, tick_s
 from journey_engine.run.partition import Partition, Parts, open_together
 from journey_engine.run.positions import Positions
 from journey_engine.run.producing import FencedError, UnresolvedError
+from journey_engine.run.reading import Reading
 from journey_engine.run.standby import Standbys
 from journey_engine.run.together import together
 
@@ -52,6 +53,7 @@ class Worker:
         """Those that run, warm ones that may come back, and copies of others' partitions."""
         self._running: dict[int, Partition] = {}
         self._positions = Positions(self._metrics)
+        self._reading = Reading(self._names.read, self._metrics)
         self._standbys = Standbys(parts.seams.changelogs, self._metrics)
         self._work: dict[int, asyncio.Task[None]] = {}
         """By partition the commit or the recovery under way."""
@@ -85,7 +87,11 @@ class Worker:
             return f"partitions that another owner has taken: {sorted(self._fenced)}"
         recovering = sorted(n for n, partition in self._running.items() if not partition.running)
         why = f"partitions that recover: {recovering}"
-        return why if recovering else self._parts.wiring.waits(self._running)
+        return (
+            why
+            if recovering
+            else self._reading.trouble() or self._parts.wiring.waits(self._running)
+        )
 
     @property
     def partitions(self) -> list[int]:
@@ -133,7 +139,7 @@ class Worker:
                     partition.run()
                 self._running = opened
                 self._taken = True
-        self._metrics.reassigned()
+        self._reading.reassigned()
         return begin
 
     async def _open(self, partitions: Mapping[int, Partition], assignment: int) -> bool:
@@ -169,8 +175,7 @@ class Worker:
             )
 
     def _begin_at(self, partition: Partition, tp: TP, first: Mapping[TP, int]) -> int:
-        position = partition.positions().get(tp.topic)
-        return self._positions.reachable(tp, position, first[tp])
+        return self._positions.reachable(tp, partition.positions().get(tp.topic), first[tp])
 
     async def release(self, *, flush: bool = True) -> None:
         """Let all partitions go, after a last commit unless they are somebody else's already.
@@ -187,7 +192,7 @@ class Worker:
             self._paused, self._recovered = set(), []
             self._fenced.clear()
             self._noted.clear()
-            self._metrics.reassigned()
+            self._reading.reassigned()
             for number, task in work.items():
                 if not flush or number not in running or not running[number].running:
                     task.cancel()
@@ -277,13 +282,12 @@ class Worker:
             for topic in self._names.read:
                 tp = TP(topic, number)
                 end = consumer.thread.end(tp)
+                brought = records.get(tp, ())
                 if end is None:
-                    partition.feed(topic, records.get(tp, ()))
+                    partition.feed(topic, brought)
                 else:
                     ends[tp] = end
-                    partition.feed(
-                        topic, records.get(tp, ()), end.stable, end.position, end.asked_at
-                    )
+                    partition.feed(topic, brought, end.stable, end.position, end.asked_at)
             self._throttle(consumer, number, partition.throttled())
         return ends
 
@@ -376,11 +380,11 @@ class Worker:
             partition.run()
 
     def _record(self, consumer: "BatchConsumer", ends: Mapping[TP, "End"]) -> None:
-        """At times: show the lag, and where producers left group offsets, record them."""
+        """At times: look how far all is; where producers left group offsets, record them."""
         if self.beat < self._record_at:
             return
         self._record_at = self.beat + self._parts.commit_interval_s
-        self._metrics.lag(ends)
+        self._reading.look(self._running, ends, self._paused, self.beat)
         if self._noted and (self._recording is None or self._recording.done()):
             # A partition's last commit, as it was let go, may have noted what others record now.
             offsets = {at: offset for at, offset in self._noted.items() if at[1] in self._running}

@@ -83,6 +83,8 @@ class StandIn:
         self._world = world
         self._inputs = SimulatedConsumer(world.process, world.broker)
         self._ends: dict[TP, End] = {}
+        self._answers = 0
+        self.silent: set[str] = set()
         self.thread = self
         self.rejoins = 0
         self.earliest_failures = 0
@@ -92,10 +94,13 @@ class StandIn:
     async def poll(self, timeout_s: float) -> Mapping[TP, list[Any]]:
         await asyncio.sleep(timeout_s or 0.001)
         polled: dict[TP, list[Any]] = {}
+        self._answers += 1
         for topic, number in self._inputs.positions:
+            if topic in self.silent:
+                continue
             records, end, at = self._inputs.fetch(topic, number)
             polled[TP(topic, number)] = records
-            self._ends[TP(topic, number)] = End(at, end, 0)
+            self._ends[TP(topic, number)] = End(at, end, self._answers)
         return polled
 
     def end(self, tp: TP) -> End | None:
