@@ -7,6 +7,7 @@ the same customer, unless the operator asks for the ids.
 import hashlib
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -14,11 +15,38 @@ import structlog
 
 CUSTOMER_FIELDS = ("customer_id", "anonymous_id", "account_id", "key")
 _QUIET = ("aiokafka", "faust", "mode", "aiohttp", "httpx", "httpx2")
+REPEAT_S = 30.0
+"""A line of a library's code may log once in this time: Kafka's client, in an outage, does so many
+times a second.
+"""
 
 
 def hashed(customer_id: str) -> str:
     """Eight bytes of the id's BLAKE2, to follow one customer through a log."""
     return hashlib.blake2b(customer_id.encode(), digest_size=8).hexdigest()
+
+
+class Sparing(logging.Filter):
+    """Holds back what a library repeats; how often, its next line says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int], tuple[float, int]] = {}
+        """By the place in the code, when it last logged, and how often it tried since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be logged."""
+        if record.name.partition(".")[0] not in _QUIET:
+            return True
+        place, now = (record.pathname, record.lineno), time.monotonic()
+        said, held = self._said.get(place, (now - REPEAT_S, 0))
+        if now - said < REPEAT_S:
+            self._said[place] = (said, held + 1)
+            return False
+        self._said[place] = (now, 0)
+        if held:
+            record.msg, record.args = f"{record.getMessage()} (and {held} more like it)", ()
+        return True
 
 
 def configure(*, json: bool, level: str, customer_ids: bool = False) -> None:
@@ -47,6 +75,7 @@ def configure(*, json: bool, level: str, customer_ids: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(Sparing())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
