@@ -360,7 +360,7 @@ QUARANTINED = _metric(
     Kind.GAUGE,
     "definitions_quarantined",
     "journeys",
-    "Journeys left out since their definition is wrong; the log says why "
+    "Journeys left out of the definitions in force, since theirs is wrong; the log says why "
     "(`definition_quarantined`). Who is in them lies dormant.",
 )
 REGISTRY_WANTED = _metric(

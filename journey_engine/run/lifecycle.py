@@ -124,12 +124,12 @@ def build(
 
 
 def _watch(app: JourneyApp, settings: Settings, definitions: Definitions, metrics: Metrics) -> None:
-    """Say what definitions were left out, and follow those that come from a topic."""
+    """Say what definitions leave out, and follow those that come from a topic."""
     tell_quarantined(definitions.quarantined)
     metrics.quarantined.set(len(definitions.quarantined))
-    published = definitions.published
+    published, watch = definitions.published, app.plane.watch
     if published is not None:
-        metrics.quarantined.set_function(lambda: published.quarantined)
+        metrics.quarantined.set_function(lambda: published.left_out(watch.plan_hashes()))
         app.alongside.append(follow(settings, published))
 
 

@@ -5,6 +5,7 @@ knows of it, and the catalogue from which its partitions take what is activated.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,8 @@ class Published:
         self._zones = zones
         self._topics = topics
         self._erasure_key = erasure_key
-        self.quarantined = 0
-        """Journeys left out of the definitions compiled last."""
+        self._quarantined: dict[str, frozenset[str]] = {}
+        """By plan hash the journeys that are left out of it."""
         self._latest: dict[bytes, bytes] = {}
         self._compiled: dict[str, Definition | None] = {}
 
@@ -73,6 +74,10 @@ class Published:
             self._compiled[plan_hash] = self._compile(plan_hash)
         return self._compiled[plan_hash]
 
+    def left_out(self, plan_hashes: Iterable[str]) -> int:
+        """How many journeys are left out of definitions that were found."""
+        return len({name for one in plan_hashes for name in self._quarantined.get(one, ())})
+
     def _compile(self, plan_hash: str) -> Definition | None:
         contents = self.contents
         published = contents.plans.get(plan_hash)
@@ -94,7 +99,7 @@ class Published:
             hint = "the schemas or the time zones of this worker are others than the publisher's"
             log.warning("definitions_differ", plan_hash=plan_hash, here=sound.plan.hash, hint=hint)
         tell_quarantined(sound.quarantined)
-        self.quarantined = len(sound.quarantined)
+        self._quarantined[plan_hash] = frozenset(sound.quarantined)
         plan = replace(sound.plan, hash=plan_hash, proof_key=self._erasure_key)
         return Definition(plan, Reader(self._schemas, plan.fields, self._topics.input_bytes_max))
 

@@ -17,9 +17,9 @@ from journey_engine.run.pacing import beginning, tick_s
 from journey_engine.run.partition import Partition, Parts, open_together
 from journey_engine.run.positions import Positions
 from journey_engine.run.producing import FencedError, UnresolvedError
-from journey_engine.run.reading import Reading
 from journey_engine.run.standby import Standbys
 from journey_engine.run.together import together
+from journey_engine.run.watch import Watch
 
 if TYPE_CHECKING:
     from journey_engine.run.transport import BatchConsumer, End
@@ -53,7 +53,7 @@ class Worker:
         """Those that run, warm ones that may come back, and copies of others' partitions."""
         self._running: dict[int, Partition] = {}
         self._positions = Positions(self._metrics)
-        self._reading = Reading(self._names.read, self._metrics)
+        self.watch = Watch(self._names, lambda: self._running, self._metrics)
         self._standbys = Standbys(parts.seams.changelogs, self._metrics)
         self._work: dict[int, asyncio.Task[None]] = {}
         """By partition the commit or the recovery under way."""
@@ -73,8 +73,6 @@ class Worker:
         self._record_at = 0.0
         self.beat = time.monotonic()
         """When the loop last came round; liveness looks at it."""
-        serving = lambda: sum(each.running for each in self._running.values())  # noqa: E731
-        self._metrics.begins(self._names.partitions, self._names.read, serving)
 
     def missing(self) -> str | None:
         """Why this worker is not ready; None when all its partitions run."""
@@ -86,12 +84,9 @@ class Worker:
         if self._fenced:
             return f"partitions that another owner has taken: {sorted(self._fenced)}"
         recovering = sorted(n for n, partition in self._running.items() if not partition.running)
-        why = f"partitions that recover: {recovering}"
-        return (
-            why
-            if recovering
-            else self._reading.trouble() or self._parts.wiring.waits(self._running)
-        )
+        if recovering:
+            return f"partitions that recover: {recovering}"
+        return self.watch.trouble() or self._parts.wiring.waits(self._running)
 
     @property
     def partitions(self) -> list[int]:
@@ -139,7 +134,7 @@ class Worker:
                     partition.run()
                 self._running = opened
                 self._taken = True
-        self._reading.reassigned()
+        self.watch.reassigned()
         return begin
 
     async def _open(self, partitions: Mapping[int, Partition], assignment: int) -> bool:
@@ -192,7 +187,7 @@ class Worker:
             self._paused, self._recovered = set(), []
             self._fenced.clear()
             self._noted.clear()
-            self._reading.reassigned()
+            self.watch.reassigned()
             for number, task in work.items():
                 if not flush or number not in running or not running[number].running:
                     task.cancel()
@@ -384,7 +379,7 @@ class Worker:
         if self.beat < self._record_at:
             return
         self._record_at = self.beat + self._parts.commit_interval_s
-        self._reading.look(self._running, ends, self._paused, self.beat)
+        self.watch.look(ends, self._paused, self.beat)
         if self._noted and (self._recording is None or self._recording.done()):
             # A partition's last commit, as it was let go, may have noted what others record now.
             offsets = {at: offset for at, offset in self._noted.items() if at[1] in self._running}

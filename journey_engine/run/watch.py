@@ -1,13 +1,14 @@
-"""How the reading of a worker's inputs goes: how far each is behind, whether brokers answer."""
+"""What is told of the partitions that run here: how far behind they are, whether brokers answer."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from faust.types import TP
 
 if TYPE_CHECKING:
     from journey_engine.observe.metrics import Metrics
+    from journey_engine.run.naming import Names
     from journey_engine.run.partition import Partition
     from journey_engine.run.transport import End
 
@@ -22,27 +23,35 @@ SILENT_S = 30.0
 _UNANSWERED = -1
 
 
-class Reading:
-    """Looked at by the loop, some times a second. Times are monotonic, in seconds."""
+class Watch:
+    """Looks at those that are `running`, by number, when the loop says so: some times a second.
+    Times are monotonic, in seconds.
+    """
 
-    def __init__(self, topics: Collection[str], metrics: "Metrics") -> None:
-        self._topics = topics
+    def __init__(
+        self, names: "Names", running: Callable[[], Mapping[int, "Partition"]], metrics: "Metrics"
+    ) -> None:
+        self._topics = names.read
+        self._running = running
         self._metrics = metrics
         self._marks: dict[TP, tuple[int, float]] = {}
         """An offset up to which all was handed out, and since when that is so."""
         self._answers: dict[TP, tuple[int, float]] = {}
         """The broker's time of the last answer, and when it was seen."""
+        metrics.begins(names.partitions, names.read, self._serving)
         metrics.broker_silent.set_function(lambda: self._silent()[0])
 
-    def look(
-        self,
-        running: Mapping[int, "Partition"],
-        ends: Mapping[TP, "End"],
-        paused: Collection[TP],
-        now_s: float,
-    ) -> None:
+    def _serving(self) -> int:
+        return sum(each.running for each in self._running().values())
+
+    def plan_hashes(self) -> set[str]:
+        """The definitions that are in force in one of them."""
+        return {each.task.plan_hash for each in self._running().values()}
+
+    def look(self, ends: Mapping[TP, "End"], paused: Collection[TP], now_s: float) -> None:
         """Show how far each of the partitions is behind, and note which were answered."""
         behind: dict[TP, int] = {}
+        running = self._running()
         for number, partition in running.items():
             for topic in self._topics:
                 tp = TP(topic, number)

@@ -1,10 +1,10 @@
-"""The real `Worker` over the simulated broker: what it says of its inputs."""
+"""The real `Worker` over the simulated broker: what it says of its partitions."""
 
 import asyncio
 from dataclasses import replace
 
 from journey_engine.run.producing import Message
-from journey_engine.run.reading import SILENT_S, STANDS_S
+from journey_engine.run.watch import SILENT_S, STANDS_S
 from journey_engine.run.worker import Worker
 from tests.run.shop import START
 from tests.run.test_awaited_schemas import wired
@@ -68,5 +68,16 @@ def test_a_worker_whose_broker_has_gone_says_so_and_since_when() -> None:
         await world.worker.finish(flush=True)
         assert silent(world) == 0
         await driving
+
+    lived(test)
+
+
+def test_the_definitions_in_force_are_those_of_the_partitions_that_run() -> None:
+    async def test(world: OneWorker) -> None:
+        assert world.worker.watch.plan_hashes() == set()
+        await world.take(0)
+        assert world.worker.watch.plan_hashes() == {world.parts.wiring.plan.hash}
+        await world.worker.finish(flush=True)
+        assert world.worker.watch.plan_hashes() == set()
 
     lived(test)
