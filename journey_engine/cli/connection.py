@@ -44,7 +44,7 @@ def names_of(settings: "Settings", definitions: Definitions) -> "Names":
 
 
 def load_settings(config: "Path | None" = None, **overrides: object) -> "Settings":
-    """The settings with these overrides.
+    """The settings with these overrides; from here on warnings are logged, to standard error.
 
     Raises:
         Refused: a setting is wrong.
@@ -52,10 +52,11 @@ def load_settings(config: "Path | None" = None, **overrides: object) -> "Setting
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
+    from journey_engine.observe import logs
     from journey_engine.run.settings import load
 
     try:
-        return load(config, **overrides)
+        settings = load(config, **overrides)
     except ValidationError as error:
         faults = (
             f"  {'.'.join(str(part) for part in fault['loc']) or 'together'}: {fault['msg']}"
@@ -64,6 +65,8 @@ def load_settings(config: "Path | None" = None, **overrides: object) -> "Setting
         raise Refused("\n".join(("settings are wrong:", *faults))) from error
     except (FileNotFoundError, SettingsError) as error:
         raise Refused(f"settings: {error}") from error
+    logs.configure(json=settings.log_format == "json", level="warning")
+    return settings
 
 
 def run(work: Coroutine[Any, Any, T], settings: "Settings") -> T:

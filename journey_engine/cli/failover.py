@@ -48,7 +48,6 @@ def failover(
     """
     import time
 
-    from journey_engine.observe import logs
     from journey_engine.run.definitions import load_topics
     from journey_engine.run.failover import fail_over
 
@@ -58,7 +57,6 @@ def failover(
     now = round(time.time() * 1000)
     if copied_until > now:
         raise Refused("--copied-until lies in the future: nothing was copied up to then")
-    logs.configure(json=settings.log_format == "json", level="warning")
     topics = load_topics(definitions.topologies, settings.app_id)
     moved = run(_told(fail_over(settings, topics, syncs, copied_until, now)), settings)
     if json:

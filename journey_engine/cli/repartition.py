@@ -46,12 +46,10 @@ def repartition(
         from_prefix: The prefix of the old app's topics, where it is not that of the new one.
         json: Print count and digests as one JSON document.
     """
-    from journey_engine.observe import logs
     from journey_engine.run.definitions import load_topics
     from journey_engine.run.moving import App
 
     settings = settings_of(broker)
-    logs.configure(json=settings.log_format == "json", level="warning")
     new_topics = load_topics(definitions.topologies, to_app)
     if new_topics.partitions != to:
         raise Refused(

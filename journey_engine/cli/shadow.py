@@ -100,7 +100,6 @@ def drop(
 
 def apps(name: str, broker: Broker, definitions: Definitions) -> "tuple[App, App]":
     """The live app and the shadow of this name."""
-    from journey_engine.observe import logs
     from journey_engine.run.definitions import load_topics
     from journey_engine.run.moving import App
     from journey_engine.run.settings import SHADOW_NAME
@@ -108,7 +107,6 @@ def apps(name: str, broker: Broker, definitions: Definitions) -> "tuple[App, App
     if not name or not re.fullmatch(SHADOW_NAME, name):
         raise Misused(f"{name!r} is no shadow's name: small letters, digits and dashes are")
     settings = settings_of(broker)
-    logs.configure(json=settings.log_format == "json", level="warning")
     topics = load_topics(definitions.topologies, settings.app_id)
     return App(settings.shadowed(""), topics), App(settings.shadowed(name), topics)
 

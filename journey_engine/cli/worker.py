@@ -53,8 +53,9 @@ def worker(
     # raised out of a signal handler may leave asyncio a task that never ends, and a loop that
     # waits for it.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    from journey_engine.run.lifecycle import run
+    from journey_engine.run.lifecycle import configure_logs, run
 
+    configure_logs(settings)
     definitions = _definitions(settings)
     if processes == 1:
         return run(settings, definitions)
@@ -78,12 +79,10 @@ def _definitions(settings: "Settings") -> "Definitions":
 
 def _run_several(settings: "Settings", definitions: "Definitions", processes: int) -> int:
     """Check what each worker would check, once, and run them."""
-    from journey_engine.observe import logs
     from journey_engine.run.supervisor import PortsTakenError, supervise
     from journey_engine.run.topics import check_topics
 
     run_on_broker(check_topics(settings, definitions.topics), settings)
-    logs.configure(json=settings.log_format == "json", level=settings.log_level)
     try:
         return supervise(settings, processes, (sys.executable, "-m", "journey_engine", "worker"))
     except PortsTakenError as error:

@@ -141,13 +141,18 @@ async def _checked(settings: Settings, definitions: Definitions) -> tuple[Guaran
     return await guarantee_of(settings), await cluster_of(settings)
 
 
-def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams: seams) -> int:
-    """Run a worker until SIGTERM, SIGINT or a crash; the exit code."""
+def configure_logs(settings: Settings) -> None:
+    """Log as the settings say."""
     logs.configure(
         json=settings.log_format == "json",
         level=settings.log_level,
         customer_ids=settings.log_customer_ids,
     )
+
+
+def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams: seams) -> int:
+    """Run a worker until SIGTERM, SIGINT or a crash; the exit code."""
+    configure_logs(settings)
     try:
         require_ports(settings, 1)
         guarantee, cluster = asyncio.run(_checked(settings, definitions))

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from journey_engine.decide.event import Origin
@@ -194,3 +195,17 @@ def test_states_whose_names_look_like_markup_are_listed_as_they_are(operator: Op
     assert "[/old]" in operator.says("journeys", "list").out
     plan = operator.publishes()
     assert "[/old] 1 [/gone]: " in operator.says("definitions", "preview", plan).out
+
+
+def test_what_is_logged_of_definitions_is_not_on_standard_output(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_DEFINITIONS", "topic")
+    assert operator.says("definitions", "activate", operator.publishes()).code == 0
+    schemas = Path(shutil.copytree(ROOT / "schemas", operator.folder.parent / "schemas"))
+    shutil.rmtree(schemas / "events" / "CartUpdated")
+    structlog.reset_defaults()
+    said = operator.says("doctor", "--json", "--schemas", str(schemas))
+    assert "findings" in json.loads(said.out)
+    (logged,) = [json.loads(line) for line in said.err.splitlines() if "quarantined" in line]
+    assert logged["journey"] == "cart-rescue"
