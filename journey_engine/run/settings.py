@@ -259,9 +259,7 @@ class Settings(RegistrySettings):
 
     @property
     def group(self) -> str:
-        """The consumer group, the first part of the transactional ids, the stores' folder: app id
-        and prefix, so that two deployments of one app on one broker have nothing in common.
-        """
+        """Consumer group, start of transactional ids, stores' folder: each deployment's own."""
         return self.own_prefix + self.app_id
 
     @property
@@ -397,4 +395,6 @@ def load(config: Path | None = None, **overrides: object) -> Settings:
     except (ValidationError, SettingsError):
         raise
     except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{path} is no mapping of settings in YAML: {error}") from error
+        mark = getattr(error, "problem_mark", None)  # what is there may be a secret
+        why = f"line {mark.line + 1}, column {mark.column + 1}" if mark else error
+        raise SettingsError(f"{path} is no mapping of settings in YAML: {why}") from error

@@ -132,6 +132,15 @@ def test_a_file_that_is_no_mapping_in_yaml_is_named(tmp_path: Path, text: bytes)
         load(config)
 
 
+@pytest.mark.parametrize("said", ["!Secret7", "*Secret7", "@Secret7", "%Secret7", "Secret7: 2026"])
+def test_of_what_is_no_yaml_the_place_is_told_not_the_text(tmp_path: Path, said: str) -> None:
+    config = tmp_path / "worker.yaml"
+    config.write_text(f"app_id: shop\nsasl_password: {said}\n")
+    with pytest.raises(SettingsError, match=r"line 2, column \d+$") as error:
+        load(config)
+    assert "Secret7" not in str(error.value)
+
+
 def test_a_secret_that_is_no_text_is_named_by_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
