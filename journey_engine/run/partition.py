@@ -381,11 +381,14 @@ async def open_together(
     """
     by_number = {partition.number: partition for partition in partitions}
     starts = await together(partition.fence() for partition in partitions)
-    await seams.changelogs.restore(
-        dict(zip(by_number, starts, strict=True)),
-        lambda number, records: by_number[number].apply(records),
-        show,
-    )
+    try:
+        await seams.changelogs.restore(
+            dict(zip(by_number, starts, strict=True)),
+            lambda number, records: by_number[number].apply(records),
+            show,
+        )
+    finally:
+        show(dict.fromkeys(by_number, 0))  # broken off as well: others may read the rest
     for partition in partitions:
         partition.restored()
     await seams.changelogs.ledger_tails(

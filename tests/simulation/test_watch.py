@@ -1,13 +1,16 @@
 """The real `Worker` over the simulated broker: what it says of its partitions."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from journey_engine.run.producing import Message
 from journey_engine.run.watch import SILENT_S, STANDS_S
 from journey_engine.run.worker import Worker
 from tests.run.shop import START
 from tests.run.test_awaited_schemas import wired
+from tests.simulation.clients import SimulatedChangelogs
 from tests.simulation.one_worker import OneWorker, lived
 from tests.simulation.shop import NAMES
 
@@ -79,5 +82,35 @@ def test_the_definitions_in_force_are_those_of_the_partitions_that_run() -> None
         assert world.worker.watch.plan_hashes() == {world.parts.wiring.plan.hash}
         await world.worker.finish(flush=True)
         assert world.worker.watch.plan_hashes() == set()
+
+    lived(test)
+
+
+def test_of_a_restore_that_is_broken_off_nothing_remains() -> None:
+    async def test(world: OneWorker) -> None:
+        begun = asyncio.Event()
+
+        class Endless(SimulatedChangelogs):
+            async def restore(
+                self,
+                starts: Mapping[int, int],
+                sink: Callable[[int, Sequence[Any]], None],  # noqa: ARG002 - nothing comes
+                progress: Callable[[Mapping[int, int]], None],
+            ) -> None:
+                progress(dict.fromkeys(starts, 120_000))
+                begun.set()
+                await asyncio.sleep(3600)
+
+        endless = Endless(world.process, world.broker, NAMES)
+        seams = world.parts.seams._replace(changelogs=endless)
+        world.worker = Worker(replace(world.parts, seams=seams), world.noted)
+        taking = asyncio.create_task(world.take(0))
+        await begun.wait()
+        await world.worker.release()
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        remaining = world.metrics.registry.get_sample_value
+        assert remaining("journey_restore_remaining_records", {"partition": "0"}) == 0
+        await world.worker.finish(flush=True)
 
     lived(test)
