@@ -34,9 +34,11 @@ def _grew(metric: contract.Metric, by: str, window: str) -> str:
 
 def _began(metric: contract.Metric, by: str, window: str) -> str:
     """What series that are younger than the window began with: `increase` does not see it. A
-    counter whose labels are no closed lists is not told before its first count.
+    counter whose labels are no closed lists is not told before its first count. One that was told
+    in the day before is none of them: for a while nobody scraped it.
     """
-    return f"sum by ({by}) ({metric.exposed} unless {metric.exposed} offset {window})"
+    before = f"last_over_time({metric.exposed}[1d] offset {window})"
+    return f"sum by ({by}) ({metric.exposed} unless {before})"
 
 
 def _labels(job: str) -> str:
@@ -114,7 +116,7 @@ def _of_reading(job: str) -> list[Cause]:
             "0m",
             fires=_series(job, contract.LOST, "2x60 7x60", ',topic="interactions.web.v1"'),
             fires_too=_series(job, contract.LOST, "_x60 7x60", ',topic="interactions.web.v1"'),
-            silent=_series(job, contract.LOST, "7x120", ',topic="interactions.web.v1"'),
+            silent=_series(job, contract.LOST, "7x10 _x21 7x90", ',topic="interactions.web.v1"'),
             about={"job": job, "topic": "interactions.web.v1"},
         ),
     ]
