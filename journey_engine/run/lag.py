@@ -23,8 +23,10 @@ class Lag(NamedTuple):
 
     @property
     def records(self) -> int:
-        """How many wait; transaction marks among them."""
-        return self.end - max(self.begin, self.committed or 0)
+        """How many wait; transaction marks among them. 0 of a topic that ends before the group's
+        offset, such as one that was made anew.
+        """
+        return max(0, self.end - max(self.begin, self.committed or 0))
 
 
 async def read_lag(settings: Settings, names: Names) -> list[Lag]:
