@@ -6,7 +6,15 @@ import pytest
 
 from journey_engine.define.topics import APP_DEFAULT, Topics, parse_topics
 from journey_engine.run.rocks_options import LEVEL_0_FILES, WRITE_BUFFER
-from journey_engine.run.sizing import BUSY, EVENTS_PER_CORE, RESTORE_MAX_S, Load, size
+from journey_engine.run.sizing import (
+    BUSY,
+    CORE_OF_WORKER,
+    CORE_PER_PARTITION,
+    EVENTS_PER_CORE,
+    RESTORE_MAX_S,
+    Load,
+    size,
+)
 
 TOPICS = parse_topics(
     "topics.yaml", "{partitions: 4, inputs: {web: {}}, commands: {email: {}}}", APP_DEFAULT
@@ -29,6 +37,22 @@ def test_workers_have_room_and_restores_end(customers: int, rate: int) -> None:
 def test_each_copy_takes_the_disk_of_a_partition_once_more() -> None:
     alone, copied = (size(SMALL._replace(standbys=count), TOPICS, 3) for count in (0, 1))
     assert copied.worker_disk == 2 * alone.worker_disk
+
+
+@pytest.mark.parametrize("standbys", [0, 1, 2, 3])
+def test_each_copy_has_a_worker_of_its_own(standbys: int) -> None:
+    assert size(SMALL._replace(standbys=standbys), TOPICS, 3).workers == max(2, standbys + 1)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "rate", "measured"), [(1, 1_000, 0.17), (8, 1_000, 0.41), (32, 1_000, 0.72),
+                                         (4, 500, 0.33), (4, 50, 0.17)]
+)  # fmt: skip
+def test_a_core_is_reckoned_at_what_was_measured_or_more(
+    partitions: int, rate: int, measured: float
+) -> None:
+    reckoned = CORE_OF_WORKER + partitions * CORE_PER_PARTITION + rate / EVENTS_PER_CORE
+    assert measured - 0.1 < reckoned < measured + 0.15
 
 
 def test_a_partition_has_room_for_what_waits_to_be_merged_however_few_customers_it_has() -> None:
