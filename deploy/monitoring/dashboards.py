@@ -23,6 +23,7 @@ from deploy.monitoring.panels import (
     spread,
 )
 from deploy.monitoring.slos import Slo, read
+from journey_engine.define.feedback import ANSWERED, COUNTED, EXPIRED
 from journey_engine.observe import contract
 from journey_engine.observe.contract import Metric
 
@@ -249,7 +250,7 @@ def journeys() -> list[Panel]:
     entered = OF_JOURNEY + ',outcome="ENTERED"'
     refused = OF_JOURNEY + ',outcome!="ENTERED"'
     sent = OF_JOURNEY + ',outcome="SENT"'
-    unsent = OF_JOURNEY + ',outcome!~"SENT|DEFERRED|DELIVERED"'
+    unsent = OF_JOURNEY + ',outcome!~"SENT|DEFERRED|DELIVERED|BOUNCED|FAILED|FALLBACK"'
     ended = OF_JOURNEY + ',end!=""'
     return [
         row("The funnel"),
@@ -280,7 +281,8 @@ def journeys() -> list[Panel]:
 
 def channels() -> list[Panel]:
     """What each channel is asked to do, what it answers, and what stands in the way."""
-    answers = OF_JOB + ',type=~"Message.*|Task.*|Route.*|Show.*|Card.*"'
+    types = sorted(ANSWERED.keys() - {EXPIRED} | COUNTED)
+    answers = OF_JOB + f',type=~"{"|".join(types)}"'
     after = OF_JOB + ',outcome=~"DELIVERED|BOUNCED|FAILED|FALLBACK|EXPIRED|CANCELLED"'
     withheld = OF_JOB + ',outcome=~"CAPACITY|QUIET_HOURS|CAP_REACHED|NO_CONSENT|UNREACHABLE|HELD"'
     room = OF_JOB + ',kind=~"Capacity.*",way="taken"'

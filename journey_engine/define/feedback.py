@@ -34,7 +34,7 @@ _ANSWERS: Final = {
     ActionKind.TASK: frozenset({"TaskAccepted", "TaskDeclined", "TaskDone"}),
     ActionKind.SYNC: frozenset[str](),
 }
-_COUNTED: Final = frozenset({"MessageOpened", "MessageClicked"})
+COUNTED: Final = frozenset({"MessageOpened", "MessageClicked"})
 """What is counted for the preferred channel (rule C7), beside the answers to a send."""
 
 
@@ -44,5 +44,5 @@ def answers(actions: Iterable[Action]) -> frozenset[str]:
     for action in actions:
         found |= _ANSWERS[action.kind]
         if action.preferred:
-            found |= _COUNTED
+            found |= COUNTED
     return frozenset(found)

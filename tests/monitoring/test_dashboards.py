@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.monitoring.files import DEPLOY
+from journey_engine.errors import CandidateOutcome
 from journey_engine.observe.contract import METRICS
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.queries import closed_values, expressions, unknown_labels, unknown_names
@@ -50,6 +51,27 @@ def test_every_query_parses(promtool: Promtool, tmp_path: Path) -> None:
     file = tmp_path / "queries.yaml"
     file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
     promtool("check", "rules", str(file))
+
+
+def chosen(name: str, title: str, label: str) -> set[str]:
+    """The values of a label by which the panel chooses."""
+    panels = board(DEPLOY / f"grafana/{name}.json")["panels"]
+    (panel,) = [panel for panel in panels if panel["title"] == title]
+    (found,) = re.findall(label + r'[=!]~"([^"$]+)"', panel["targets"][0]["expr"])
+    return set(found.split("|"))
+
+
+def test_what_became_of_a_sent_message_is_not_a_reason_why_it_was_not_sent() -> None:
+    afterwards = set(list(CandidateOutcome)[-4:])
+    assert chosen("journeys", "Not sent, by reason", "outcome") == {
+        "SENT", "DEFERRED", *afterwards
+    }  # fmt: skip
+
+
+def test_answers_are_those_that_the_engine_reads() -> None:
+    read = chosen("channels", "Answers", "type")
+    assert {"Dismissed", "Shown", "MessageClicked", "TaskDeclined"} <= read
+    assert not {"CardApplied", "TaskUnacked", "TaskExpired"} & read
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
