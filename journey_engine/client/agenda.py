@@ -4,6 +4,10 @@ A command that its sender must keep until `not_before` would hold up all behind 
 were committed, or be lost with the process. So the commit says more: the first offset that is open,
 and, in its metadata, which later ones are open too. All others are done, and a consumer that takes
 over passes them by.
+
+These are offsets of one log. Whoever copies a group to another cluster translates the committed
+offset and copies the metadata as they are; so they name the cluster and the offset that they were
+written with, and beside another say nothing: better twice than not at all.
 """
 
 import base64
@@ -38,6 +42,18 @@ class Position(NamedTuple):
     metadata: str
 
 
+class Outset(NamedTuple):
+    """How a partition is found when it is taken over."""
+
+    cluster: str
+    """The cluster's id."""
+    end: int
+    """The offset behind its newest record."""
+
+
+_UNKNOWN = Outset(cluster="", end=0)
+
+
 class Due(NamedTuple):
     """A command that may be carried out now; `key` is its record's: the customer's."""
 
@@ -54,23 +70,34 @@ class Agenda:
     retention before they were read again.
     """
 
-    def __init__(self, committed: Position | None = None) -> None:
+    def __init__(self, committed: Position | None = None, outset: Outset = _UNKNOWN) -> None:
         self.counts: Counter[str] = Counter()
         self._open: set[int] = set()
         self._next = 0
         """All offsets from here on are open, those below only where they are in `_open`."""
-        self._kept: dict[str, int] = {}
-        """Offsets of the commands that no handler has begun with, by command id."""
+        self._kept: dict[str, Due] = {}
+        """The commands that no handler has begun with, by command id."""
         self._waiting: list[tuple[datetime, Due]] = []
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._closed = False
+        self._cluster = outset.cluster
+        self._at = 0
+        """No record comes from below, but of a log that was made anew."""
         if committed is not None:
-            self._next, self._open = _read(committed)
+            self._next, self._open = _read(committed, outset)
+            self._at = committed.offset
         self._unread = deque(sorted(self._open))
         """Open offsets of the consumer before that the topic has not brought yet."""
 
     def add(self, offset: int, key: bytes | None, command: Command) -> None:
-        """Take in the record at an offset, in the order of the partition."""
+        """Take in the record at an offset, in the order of the partition.
+
+        One that goes back is of a log that was made anew, or cut short: Kafka reads it from its
+        beginning then. What is known of offsets is void, of ids it is not.
+        """
+        if offset < self._at:
+            self._forget_offsets()
+        self._at = offset + 1
         while self._unread and self._unread[0] <= offset:
             before = self._unread.popleft()
             if before < offset:
@@ -85,24 +112,25 @@ class Agenda:
         if known:
             self._close(offset, "duplicate")
         elif command.cancels is not None and command.cancels in self._kept:
-            self._close(self._kept.pop(command.cancels), "cancelled")
+            self._close(self._kept.pop(command.cancels).offset, "cancelled")
             self._close(offset, "cancel")
         else:
-            self._kept[command.command_id] = offset
-            heapq.heappush(self._waiting, (command.not_before, Due(offset, key, command)))
+            due = self._kept[command.command_id] = Due(offset, key, command)
+            heapq.heappush(self._waiting, (command.not_before, due))
 
     def due(self, now: datetime) -> Iterator[Due]:
         """What may be begun with now, each once and in order; see `take`."""
         while self._waiting and self._waiting[0][0] <= now:
             due = heapq.heappop(self._waiting)[1]
-            if due.command.command_id in self._kept:
+            if self._kept.get(due.command.command_id) is due:
                 yield due
 
     def take(self, due: Due, now: datetime) -> bool:
         """Whether its handler is to begin now: much may have happened while it stood in line."""
         command = due.command
-        if self._closed or self._kept.pop(command.command_id, None) is None:
+        if self._closed or self._kept.get(command.command_id) is not due:
             return False
+        del self._kept[command.command_id]
         if command.not_after is not None and command.not_after < now:
             self._close(due.offset, "expired")
             return False
@@ -130,7 +158,17 @@ class Agenda:
     def position(self) -> Position:
         """What to commit now; not to be committed where its metadata exceed `METADATA_MAX`."""
         first = min(self._open, default=self._next)
-        return Position(first, _written(first, self._next, self._open))
+        runs = _written(first, self._next, self._open)
+        return Position(first, f"{self._cluster}:{first}:{runs}" if runs else "")
+
+    def _forget_offsets(self) -> None:
+        for command_id in self._kept:
+            self._ids.pop(command_id, None)
+        self._kept.clear()
+        self._waiting.clear()
+        self._unread.clear()
+        self._open.clear()
+        self._next = 0
 
     def _close(self, offset: int, why: str) -> None:
         self._open.discard(offset)
@@ -174,10 +212,22 @@ def _runs(offsets: list[int]) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _read(committed: Position) -> tuple[int, set[int]]:
-    """Where the unknown begins, and what is open before; foreign metadata say nothing."""
-    runs = _unpacked(committed.metadata)
+def _read(committed: Position, outset: Outset) -> tuple[int, set[int]]:
+    """Where the unknown begins, and what is open before; foreign metadata say nothing.
+
+    Those of older clients name no cluster. They are believed where they tell of nothing beyond the
+    log, or every sender that is brought up to date would hand out again what lies behind its first
+    open command; the first commit then is of today's form.
+    """
+    *written_at, text = committed.metadata.rsplit(":", 2)
+    runs = _unpacked(text)
+    if written_at:
+        believed = written_at == [outset.cluster, str(committed.offset)]
+    else:
+        believed = committed.offset + sum(runs) <= outset.end
     at, open_ = committed.offset, set[int]()
+    if not believed:
+        return at, open_
     for place, length in enumerate(runs):
         if place % 2 == 0:
             open_.update(range(at, at + length))

@@ -14,13 +14,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from journey_engine.client.agenda import METADATA_MAX, Agenda, Position
+from journey_engine.client.agenda import METADATA_MAX, Agenda, Outset, Position
 from journey_engine.client.command import read_command
 from journey_engine.client.handling import Handler, Handling
 from journey_engine.run.definitions import load_schemas
 from journey_engine.run.learning import Learner
 from journey_engine.run.settings import Settings, load
-from journey_engine.run.topics import require_topics
+from journey_engine.run.topics import cluster_of, require_topics
 from journey_engine.run.tracing import traces_of
 
 COMMIT_EVERY_S = 1.0
@@ -180,7 +180,7 @@ class CommandConsumer:
         elif place in consumer.paused():
             consumer.resume(place)
 
-    async def begin(self, places: Collection[TopicPartition]) -> None:
+    async def begin(self, consumer: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
         """Go on with these partitions where the group stands in them."""
         admin = AIOKafkaAdminClient(**self._settings.clients())
         await admin.start()
@@ -188,11 +188,13 @@ class CommandConsumer:
             found = await admin.list_consumer_group_offsets(self._group, partitions=list(places))
         finally:
             await admin.close()
+        cluster = await cluster_of(self._settings)
+        ends = await consumer.end_offsets(list(places))
         for place in places:
             committed = found.get(place)
             known = committed is not None and committed.offset >= 0
             position = Position(committed.offset, committed.metadata) if known else None
-            self._agendas[place] = Agenda(position)
+            self._agendas[place] = Agenda(position, Outset(cluster, ends[place]))
         self._began.set()
 
     def fail(self, error: Exception) -> None:
@@ -255,6 +257,6 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # it ships n
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         try:
-            await self._owner.begin(assigned)
+            await self._owner.begin(self._consumer, assigned)
         except Exception as error:  # noqa: BLE001 - aiokafka would log it and go on
             self._owner.fail(error)

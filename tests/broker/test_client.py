@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from aiokafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
 
 from journey_engine.client import (
@@ -29,7 +30,7 @@ from journey_engine.encode.outgoing import OutRecord
 from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.settings import Settings, environment
-from journey_engine.run.topics import TopicsError
+from journey_engine.run.topics import TopicsError, cluster_of, connected
 from journey_engine.schemas import Schemas
 from tests.broker.rig import PATIENCE_S
 from tests.broker.shipped import ShippedRig
@@ -116,6 +117,13 @@ async def put(rig: ShippedRig, *records: OutRecord) -> None:
         await output.stop()
 
 
+async def committed(rig: ShippedRig, group: str) -> list[OffsetAndMetadata]:
+    """How far a group is in the partitions of the channel `email`."""
+    async with connected(rig.settings) as admin:
+        found = await admin.list_consumer_group_offsets(group)
+    return [at for place, at in found.items() if place.topic == rig.names.commands["email"]]
+
+
 class Sender:
     """A consumer of a channel that notes what it was handed."""
 
@@ -162,6 +170,8 @@ async def test_a_sender_that_starts_again_goes_on_with_what_it_kept(
     assert first.consumer.counts == {
         "handed": 2, "duplicate": 1, "expired": 1, "cancelled": 1, "cancel": 1
     }  # fmt: skip
+    (metadata,) = [each.metadata for each in await committed(kafka_rig, "mailer") if each.metadata]
+    assert metadata.startswith(await cluster_of(kafka_rig.settings) + ":")
     second = Sender(kafka_rig.settings, count=1)
     assert await second.run() == ["k1"]
     assert second.consumer.counts == {"handed": 1}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from journey_engine.client import CommandConsumer, EventPublisher
@@ -100,9 +101,9 @@ async def test_a_sender_reads_commands_with_ids(rig: ShippedRig) -> None:
 class LateConsumer(CommandConsumer):
     """The group's place is known only after the first records are there."""
 
-    async def begin(self, places: Collection[TopicPartition]) -> None:
+    async def begin(self, consumer: AIOKafkaConsumer, places: Collection[TopicPartition]) -> None:
         await asyncio.sleep(1.0)
-        await super().begin(places)
+        await super().begin(consumer, places)
 
 
 async def test_a_command_that_comes_before_its_partition_is_begun_with_is_not_lost(

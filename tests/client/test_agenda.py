@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from journey_engine.client.agenda import (
     METADATA_MAX,
     OPEN_MAX,
     Agenda,
+    Outset,
     Position,
 )
 from journey_engine.client.command import Command
@@ -132,6 +134,75 @@ def test_metadata_of_another_kind_say_nothing() -> None:
     agenda = Agenda(Position(7, "ops-team wrote this"))
     agenda.add(7, b"c1", command("a"))
     assert handed(agenda) == ["a"]
+
+
+def half_done(*, spread: int = 1, outset: Outset) -> Position:
+    """What is committed of 50 commands, each `spread` offsets behind the one before, of which all
+    but the first, which is kept, are handled.
+    """
+    before = Agenda(Position(100, ""), outset)
+    for number in range(50):
+        not_before = NOW + MINUTE if number == 0 else NOW
+        before.add(100 + number * spread, b"c1", command(f"k{number}", not_before=not_before))
+    for due in before.due(NOW):
+        assert before.take(due, NOW)
+        before.done(due.offset)
+    return before.position()
+
+
+def brought(agenda: Agenda, begin: int, count: int) -> list[str]:
+    for number in range(count):
+        agenda.add(begin + number, b"c1", command(f"k{number}"))
+    return handed(agenda)
+
+
+EAST, WEST = Outset("east", 300), Outset("west", 300)
+
+
+@pytest.mark.parametrize("begin", [100, 40])
+def test_what_is_said_of_another_cluster_s_offsets_is_not_believed(begin: int) -> None:
+    committed = half_done(spread=2, outset=EAST)
+    again = Agenda(committed._replace(offset=begin), WEST)
+    assert len(brought(again, begin, 100)) == 100
+
+
+def test_what_was_written_with_another_offset_is_not_believed() -> None:
+    committed = half_done(outset=EAST)
+    assert brought(Agenda(committed, EAST), 100, 100) == ["k0", *(f"k{n}" for n in range(50, 100))]
+    again = Agenda(committed._replace(offset=40), EAST)
+    assert len(brought(again, 40, 100)) == 100
+
+
+def test_metadata_of_older_clients_are_believed_of_what_the_log_has() -> None:
+    committed, offset = half_done(outset=EAST), 100
+    old = Position(offset, committed.metadata.rsplit(":", 1)[1])
+    assert brought(Agenda(old, Outset("east", 150)), offset, 51) == ["k0", "k50"]
+    assert len(brought(Agenda(old, Outset("west", 149)), offset, 49)) == 49
+
+
+def test_a_log_that_was_made_anew_is_handed_out_from_its_beginning() -> None:
+    agenda = Agenda(Position(1000, ""), EAST)
+    assert len(brought(agenda, 0, 100)) == 100
+    assert agenda.position().offset == 0
+
+
+def test_a_log_that_was_cut_short_brings_what_is_new_and_what_no_handler_has_begun_with() -> None:
+    agenda = Agenda()
+    agenda.add(7, b"c1", command("handled"))
+    agenda.add(8, b"c1", command("in line"))
+    agenda.add(9, b"c1", command("kept", not_before=NOW + MINUTE))
+    handled, in_line = agenda.due(NOW)
+    assert agenda.take(handled, NOW)
+    agenda.done(7)
+    agenda.add(6, b"c1", command("handled"))
+    agenda.add(7, b"c1", command("kept"))
+    agenda.add(8, b"c1", command("in line"))
+    agenda.add(9, b"c1", command("new"))
+    assert not agenda.take(in_line, NOW), "it is handed out with its new offset"
+    assert handed(agenda) == ["kept", "in line", "new"]
+    for offset in (7, 8, 9):
+        agenda.done(offset)
+    assert agenda.position() == Position(10, "")
 
 
 def test_no_more_is_wanted_than_can_be_kept() -> None:
