@@ -131,9 +131,15 @@ class BlockingCommandConsumer:
         # The loop's own threads are few: four more than there are processors.
         with ThreadPoolExecutor(self._at_once, "commands") as threads:
 
+            def call(command: Command) -> None:
+                try:
+                    handle(command)
+                except StopIteration as error:  # no future takes it: nobody would see it end
+                    raise RuntimeError("the handler raised StopIteration") from error
+
             async def in_thread(command: Command) -> None:
                 loop = asyncio.get_running_loop()
-                await loop.run_in_executor(threads, handle, command)
+                await loop.run_in_executor(threads, call, command)
 
             asyncio.run(self._consumer.run(in_thread))
 

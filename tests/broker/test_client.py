@@ -275,6 +275,28 @@ async def test_a_plain_function_fails_runs_again_beside_others_and_stops(
     await asyncio.to_thread(consumer.run, fail)
 
 
+@pytest.mark.embedded
+async def test_a_plain_function_that_raises_stop_iteration_ends_the_run(
+    new_rig: Callable[..., ShippedRig],
+) -> None:
+    rig = new_rig("embedded_broker", clock="wall")
+    await rig.create()
+    await put(rig, asked(1))
+    consumer = BlockingCommandConsumer("email", group="mailer", settings=rig.settings)
+
+    def find(command: Command) -> None:
+        next(each for each in ["k2"] if each == command.command_id)
+
+    def run() -> None:
+        with pytest.raises(RuntimeError, match="the handler raised StopIteration"):
+            consumer.run(find)
+        ended.set()
+
+    ended = threading.Event()
+    threading.Thread(target=run, daemon=True).start()
+    assert await asyncio.to_thread(ended.wait, PATIENCE_S / 5)
+
+
 async def test_an_event_that_its_schema_does_not_know_is_not_sent(
     shipped_rig: ShippedRig,
 ) -> None:
