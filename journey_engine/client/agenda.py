@@ -16,7 +16,7 @@ import heapq
 import zlib
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from journey_engine.client.command import Command
@@ -49,9 +49,10 @@ class Outset(NamedTuple):
     """The cluster's id."""
     end: int
     """The offset behind its newest record."""
+    at: datetime
 
 
-_UNKNOWN = Outset(cluster="", end=0)
+_UNKNOWN = Outset(cluster="", end=0, at=datetime.min.replace(tzinfo=UTC))
 
 
 class Due(NamedTuple):
@@ -80,7 +81,7 @@ class Agenda:
         self._waiting: list[tuple[datetime, Due]] = []
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._closed = False
-        self._cluster = outset.cluster
+        self._outset = outset
         self._at = 0
         """No record comes from below, but of a log that was made anew."""
         if committed is not None:
@@ -111,12 +112,19 @@ class Agenda:
             return
         if known:
             self._close(offset, "duplicate")
-        elif command.cancels is not None and command.cancels in self._kept:
-            self._close(self._kept.pop(command.cancels).offset, "cancelled")
-            self._close(offset, "cancel")
-        else:
-            due = self._kept[command.command_id] = Due(offset, key, command)
-            heapq.heappush(self._waiting, (command.not_before, due))
+            return
+        cancelled = self._kept.pop(command.cancels, None) if command.cancels else None
+        if cancelled is not None:
+            self._close(cancelled.offset, "cancelled")
+            if not self._perhaps_begun(cancelled):
+                self._close(offset, "cancel")
+                return
+        due = self._kept[command.command_id] = Due(offset, key, command)
+        heapq.heappush(self._waiting, (command.not_before, due))
+
+    def _perhaps_begun(self, due: Due) -> bool:
+        """Whether a handler of an earlier run may have begun with it, and failed or crashed."""
+        return due.offset < self._outset.end and due.command.not_before <= self._outset.at
 
     def due(self, now: datetime) -> Iterator[Due]:
         """What may be begun with now, each once and in order; see `take`."""
@@ -159,7 +167,7 @@ class Agenda:
         """What to commit now; not to be committed where its metadata exceed `METADATA_MAX`."""
         first = min(self._open, default=self._next)
         runs = _written(first, self._next, self._open)
-        return Position(first, f"{self._cluster}:{first}:{runs}" if runs else "")
+        return Position(first, f"{self._outset.cluster}:{first}:{runs}" if runs else "")
 
     def _forget_offsets(self) -> None:
         for command_id in self._kept:

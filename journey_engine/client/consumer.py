@@ -38,9 +38,9 @@ class CommandConsumer:
     """Takes the commands of one channel, as one of the consumers of `group`.
 
     A command reaches the handler once its `not_before` has come, unless a CANCEL came first or its
-    `not_after` has passed. A CANCEL of one that the handler has had reaches it, too. Repeats of a
-    command id are passed over. Commands of one customer follow one another; those of different ones
-    run beside each other, `at_once` of them at most.
+    `not_after` has passed. A CANCEL of one that the handler has had, or may have had in an earlier
+    run, reaches it, too. Repeats of a command id are passed over. Commands of one customer follow
+    one another; those of different ones run beside each other, `at_once` of them at most.
 
     A command is acknowledged when its handler has returned. After a crash those that were under
     way come again, and those handled within `COMMIT_EVERY_S` before: their ids show it. So does, on
@@ -190,11 +190,12 @@ class CommandConsumer:
             await admin.close()
         cluster = await cluster_of(self._settings)
         ends = await consumer.end_offsets(list(places))
+        now = datetime.now(UTC)
         for place in places:
             committed = found.get(place)
             known = committed is not None and committed.offset >= 0
             position = Position(committed.offset, committed.metadata) if known else None
-            self._agendas[place] = Agenda(position, Outset(cluster, ends[place]))
+            self._agendas[place] = Agenda(position, Outset(cluster, ends[place], now))
         self._began.set()
 
     def fail(self, error: Exception) -> None:

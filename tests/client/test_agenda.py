@@ -85,6 +85,30 @@ def test_a_cancel_of_what_was_handed_out_is_the_sender_s_business() -> None:
     assert handed(agenda) == ["back"]
 
 
+@pytest.mark.parametrize("committed", [None, Position(0, "")])
+def test_a_cancel_of_what_a_run_before_may_have_begun_with_is_the_sender_s_business(
+    committed: Position | None,
+) -> None:
+    agenda = Agenda(committed, Outset("east", 1, NOW))
+    agenda.add(0, b"c1", command("task", action="TASK"))
+    agenda.add(1, b"c1", command("back", action="CANCEL", cancels="task"))
+    assert handed(agenda) == ["back"]
+    agenda.done(1)
+    assert agenda.position() == Position(2, "")
+    assert agenda.counts == {"cancelled": 1, "handed": 1}
+
+
+@pytest.mark.parametrize(("offset", "not_before"), [(0, NOW + MINUTE), (1, NOW)])
+def test_a_cancel_of_what_no_run_before_can_have_begun_with_takes_both_away(
+    offset: int, not_before: datetime
+) -> None:
+    agenda = Agenda(Position(0, ""), Outset("east", 1, NOW))
+    agenda.add(offset, b"c1", command("task", action="TASK", not_before=not_before))
+    agenda.add(offset + 1, b"c1", command("back", action="CANCEL", cancels="task"))
+    assert handed(agenda, NOW + MINUTE) == []
+    assert agenda.counts == {"cancelled": 1, "cancel": 1}
+
+
 def test_a_repeat_and_what_has_expired_are_done_without_the_sender() -> None:
     agenda = Agenda()
     agenda.add(0, b"c1", command("a"))
@@ -156,7 +180,7 @@ def brought(agenda: Agenda, begin: int, count: int) -> list[str]:
     return handed(agenda)
 
 
-EAST, WEST = Outset("east", 300), Outset("west", 300)
+EAST, WEST = Outset("east", 300, NOW), Outset("west", 300, NOW)
 
 
 @pytest.mark.parametrize("begin", [100, 40])
@@ -176,8 +200,8 @@ def test_what_was_written_with_another_offset_is_not_believed() -> None:
 def test_metadata_of_older_clients_are_believed_of_what_the_log_has() -> None:
     committed, offset = half_done(outset=EAST), 100
     old = Position(offset, committed.metadata.rsplit(":", 1)[1])
-    assert brought(Agenda(old, Outset("east", 150)), offset, 51) == ["k0", "k50"]
-    assert len(brought(Agenda(old, Outset("west", 149)), offset, 49)) == 49
+    assert brought(Agenda(old, EAST._replace(end=150)), offset, 51) == ["k0", "k50"]
+    assert len(brought(Agenda(old, WEST._replace(end=149)), offset, 49)) == 49
 
 
 def test_a_log_that_was_made_anew_is_handed_out_from_its_beginning() -> None:
