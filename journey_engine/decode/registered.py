@@ -5,6 +5,7 @@ from typing import Any
 
 from fastavro.schema import SchemaParseException, parse_schema
 
+from journey_engine.avro.bounded import UnboundedError, require_bounded
 from journey_engine.schemas import (
     EVENT_NAMESPACE,
     AvroSchema,
@@ -32,7 +33,7 @@ def registered(schema_id: RegistryId, text: str, schemas: Schemas) -> Registered
     """The schema that was registered under this id, as it is read here.
 
     A version of an event type that is not among the files is read as their newest one; of a type
-    that has no file nobody reads a field.
+    that has no file nobody reads a field. Bodies that could be without end are not read.
     """
     raw = _record(text)
     if raw is None:
@@ -42,6 +43,8 @@ def registered(schema_id: RegistryId, text: str, schemas: Schemas) -> Registered
         if published is not None:
             return published
         return _unpublished(schema_id, raw, schemas)
+    except UnboundedError as error:
+        return Foreign(f"schema id {schema_id} has bodies without end: {error}")
     except _NO_SCHEMA as error:
         return Foreign(f"schema id {schema_id} is no Avro schema: {error!r}")
 
@@ -57,9 +60,11 @@ def _record(text: str) -> AvroSchema | None:
 def _unpublished(schema_id: RegistryId, raw: AvroSchema, schemas: Schemas) -> Registered:
     parsed: Any = parse_schema(raw)
     namespace, _, name = parsed["name"].rpartition(".")
+    newest = schemas.events.get(name)
+    if newest is not None or namespace != EVENT_NAMESPACE:
+        require_bounded(parsed)
     if namespace != EVENT_NAMESPACE:
         return Foreign(f"schema id {schema_id} is {parsed['name']}, no event", name, parsed)
-    newest = schemas.events.get(name)
     missed = [] if newest is None else unreadable(newest, parsed)
     if newest is not None and missed:
         reads = f"schema id {schema_id} is {name}, which version {newest.version} cannot read"

@@ -5,10 +5,11 @@ from typing import Any
 
 from fastavro import schemaless_reader
 
+from journey_engine.avro.bounded import UnboundedError, require_bounded
 from journey_engine.decode.frame import Unframed, unframe
 from journey_engine.decode.record import Headers
 from journey_engine.errors import DeadLetterCode, RecordError
-from journey_engine.schemas import AvroSchema, RegistryId, Schemas
+from journey_engine.schemas import AvroSchema, EventSchema, RegistryId, Schemas
 
 
 def read_whole(value: bytes, schemas: Schemas, headers: Headers = ()) -> tuple[str, dict[str, Any]]:
@@ -40,4 +41,11 @@ def _schema(schema_id: bytes | RegistryId, schemas: Schemas) -> tuple[str, AvroS
         for name, (schema, fingerprint) in schemas.records.items():
             if fingerprint == schema_id:
                 return name, schema
-    return None if found is None or found.parsed is None else (found.name, found.parsed)
+    if found is None or found.parsed is None:
+        return None
+    if isinstance(found, EventSchema) and found.version == 0:
+        try:
+            require_bounded(found.parsed)
+        except UnboundedError as error:
+            raise RecordError(DeadLetterCode.SCHEMA_UNKNOWN, f"{found.name}: {error}") from None
+    return found.name, found.parsed

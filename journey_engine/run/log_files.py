@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple, cast
 import fastavro
 import msgspec
 
+from journey_engine.avro.bounded import UnboundedError, require_bounded
 from journey_engine.decode.bodies import Bodies, LogBody, published_bodies
 from journey_engine.decode.log import LogEvent, LogLine, Place, read_event, read_line, route
 from journey_engine.decode.mapping import TableMapping, map_row, parse_mapping
@@ -158,6 +159,9 @@ def _bodies(stream: IO[bytes], path: Path, schemas: Schemas) -> Bodies | None:
     """How to take events over as they are; None where they must be read and written anew."""
     try:
         blocks: Any = fastavro.block_reader(stream)
+        require_bounded(blocks.writer_schema)
+    except UnboundedError as error:
+        Place(str(path), 1).refuse(f"a schema that is not read: {error}")
     except Exception as error:  # noqa: BLE001 - whatever the codec makes of foreign bytes
         Place(str(path), 1).refuse(f"the file is damaged: {error}")
     return published_bodies(blocks.writer_schema, schemas, str(path))

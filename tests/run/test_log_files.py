@@ -211,6 +211,24 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(
         list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
 
 
+def test_a_container_file_whose_records_could_be_without_end_is_refused(
+    tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / "log.avro"
+    node = {
+        "type": "record",
+        "name": "Node",
+        "fields": [{"name": "next", "type": ["null", "Node"]}],
+    }
+    deep: dict[str, Any] | None = None
+    for _ in range(400):
+        deep = {"next": deep}
+    with log.open("wb") as out:
+        fastavro.writer(out, node, [deep])
+    with pytest.raises(DefinitionErrors, match="type Node contains itself"):
+        list(read_log([log], schemas))
+
+
 def test_a_container_file_cut_short_gives_what_is_whole_and_is_refused(
     tmp_path: Path, schemas: Schemas
 ) -> None:

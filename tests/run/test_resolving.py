@@ -6,12 +6,15 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from confluent_kafka.schema_registry import Schema
 
 from journey_engine.decode.registered import registered
+from journey_engine.decode.whole import read_whole
+from journey_engine.errors import RecordError
 from journey_engine.observe.metrics import Metrics
 from journey_engine.run.brokers import free_port
 from journey_engine.run.registry import Registry, RegistryError
@@ -162,3 +165,88 @@ def test_what_is_no_event_of_ours_says_why(text: str, reason: str, schemas: Sche
     found = registered(5, text, schemas)
     assert isinstance(found, Foreign)
     assert reason in found.reason
+
+
+NODE = {
+    "type": "record",
+    "name": "Node",
+    "fields": [{"name": "next", "type": ["null", "Node"]}],
+}
+NULLS = {"type": "array", "items": "null"}
+
+
+def chain(links: int) -> list[dict[str, Any]]:
+    """Fields, each of a record that has the one before."""
+    kinds = ["int", *(f"L{n}" for n in range(links))]
+    return [
+        {
+            "name": f"f{n}",
+            "type": {"type": "record", "name": name, "fields": [{"name": "in", "type": kinds[n]}]},
+        }
+        for n, name in enumerate(kinds[1:])
+    ]
+
+
+def pair(name: str, of: str) -> dict[str, Any]:
+    return {
+        "type": "record",
+        "name": name,
+        "fields": [{"name": "a", "type": of}, {"name": "b", "type": of}],
+    }
+
+
+def typed(kind: object) -> list[dict[str, Any]]:
+    return [{"name": "extra", "type": kind}]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (typed(["null", NODE]), "type journey.events.Node contains itself"),
+        (typed({"type": "map", "values": NODE}), "contains itself"),
+        (chain(70), "more than 64 deep"),
+        (typed(NULLS), "an array has items that take no bytes"),
+        (typed({"type": "map", "values": NULLS}), "an array has items"),
+        (
+            typed({"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}),
+            "an array has items",
+        ),
+        (
+            typed({"type": "array", "items": {"type": "record", "name": "E", "fields": []}}),
+            "an array has items",
+        ),
+        (typed(pair("P", "null")), "record journey.events.P has fields, and none takes a byte"),
+    ],
+)
+def test_a_version_whose_bodies_could_be_without_end_is_not_read(
+    more: list[dict[str, Any]], reason: str, schemas: Schemas
+) -> None:
+    text = json.dumps({**ORDER, "fields": [*ORDER["fields"], *more]})
+    found = registered(5, text, schemas)
+    assert isinstance(found, Foreign)
+    assert reason in found.reason
+    assert found.parsed is None
+
+
+def test_what_ends_is_read_however_it_is_made(schemas: Schemas) -> None:
+    enum = {"type": "enum", "name": "S", "symbols": ["s"]}
+    mark = {"type": "record", "name": "M", "fields": []}
+    more = [
+        *chain(40),
+        {"name": "marked", "type": ["null", mark, enum]},
+        {"name": "again", "type": {"type": "array", "items": ["null", "M", "S"]}},
+        {"name": "nothing", "type": "null"},
+        {"name": "keys", "type": {"type": "map", "values": "null"}},
+        {"name": "list", "type": {"type": "array", "items": {"type": "array", "items": "S"}}},
+    ]
+    text = json.dumps({**ORDER, "fields": [*ORDER["fields"], *more]})
+    assert isinstance(registered(5, text, schemas), EventSchema)
+
+
+def test_a_type_that_nobody_reads_may_be_without_end_and_is_not_shown(schemas: Schemas) -> None:
+    text = json.dumps({**ORDER, "name": "Elsewhere", "fields": typed(["null", NODE])})
+    found = registered(5, text, schemas)
+    assert isinstance(found, EventSchema)
+    schemas = replace(schemas, by_registry_id={5: found})
+    with pytest.raises(RecordError, match="contains itself"):
+        read_whole(b"\x00" + (5).to_bytes(4, "big") + b"\x02" * 20_000, schemas)
