@@ -1,6 +1,6 @@
-"""Settings and broker connections, with errors that say what to do."""
+"""What commands work on: settings, brokers and logs, with errors that say what to do."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from journey_engine.cli.options import Broker, Definitions
@@ -20,6 +20,18 @@ class Refused(Exception):  # noqa: N818 - what a command says when it cannot go 
 
 class Misused(Exception):  # noqa: N818 - what a command says when it was called wrongly
     """A command was called wrongly; the message says how to call it."""
+
+
+def require_files(log: "Sequence[Path]") -> None:
+    """See that a log can be read twice.
+
+    Raises:
+        Refused: a part of it comes from a pipe.
+    """
+    from journey_engine.run.log_files import read_once
+
+    if once := read_once(log):
+        raise Refused(f"{once[0]} is no file, and the log is read twice: write it to a file first")
 
 
 def settings_of(broker: Broker) -> "Settings":

@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.markup import escape
 
-from journey_engine.cli.connection import Misused, Refused, run, settings_of
+from journey_engine.cli.connection import Misused, Refused, require_files, run, settings_of
 from journey_engine.cli.console import fail, out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.values import Time
@@ -125,6 +125,7 @@ def _before(source: Source, schemas: Path, content: str | None) -> "Before | Non
         return None
     if source.former is None or source.activated is None or content is None or not source.events:
         raise Misused("--former and --activated go together, with --events and --content")
+    require_files(source.events)
     return load(source.former, schemas), source.activated
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
-from journey_engine.cli.connection import run, settings_of
+from journey_engine.cli.connection import require_files, run, settings_of
 from journey_engine.cli.console import out, print_json, progress
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions, Log
 
@@ -24,7 +24,8 @@ def publish(
 ) -> int:
     """Send an event log to the channels' topics, each event to its customer's partition.
 
-    The whole log is read and checked first: nothing is sent of one that has a fault.
+    The whole log is read and checked first: nothing is sent of one that has a fault. It must lie in
+    files, a pipe cannot be read twice.
 
     For example:
 
@@ -38,6 +39,7 @@ def publish(
     from journey_engine.run.definitions import load_schemas, load_topics
     from journey_engine.run.log_files import read_records
 
+    require_files(log.events)
     settings = settings_of(broker)
     schemas = load_schemas(definitions.schemas)
     topics = load_topics(definitions.topologies)

@@ -33,7 +33,8 @@ def replay(
     Args:
         out_dir: The folder to write to, made if it is not there.
         until: Let timers run on until this time (ISO 8601), where it is past the log's last event.
-        processes: How many share the partitions; one for each core where the log is large.
+        processes: How many share the partitions; one for each core where the log is large, one
+            alone where it comes from a pipe.
         json: Print the summary as one JSON document.
     """
     from journey_engine.run import cores

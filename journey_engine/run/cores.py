@@ -18,7 +18,7 @@ from pathlib import Path
 from journey_engine.decode.record import Record
 from journey_engine.errors import DefinitionErrors
 from journey_engine.run.definitions import load
-from journey_engine.run.log_files import read_records
+from journey_engine.run.log_files import read_once, read_records
 from journey_engine.run.replay import ExchangedError, Replay
 from journey_engine.run.summary import Summary
 from journey_engine.run.written import Line, lines, write_lines
@@ -47,13 +47,14 @@ class Job:
 
 
 def replay(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
-    """Replay the log on so many cores and write its files; what it came to.
+    """Replay the log on so many cores and write its files; what it came to. A log that can be read
+    only once is replayed on one.
 
     Raises:
         DefinitionErrors: the definitions or a line of the log are wrong.
         OSError: a file cannot be read or written.
     """
-    if processes > 1:
+    if processes > 1 and not read_once(job.events):
         with contextlib.suppress(ExchangedError):
             return _together(job, directory, processes, watch)
     written, summary = _share(job, 0, 1, watch)

@@ -41,6 +41,11 @@ def read_mapping(path: Path, schemas: Schemas) -> TableMapping:
     return parse_mapping(str(path), decode_text(str(path), path.read_bytes()), schemas)
 
 
+def read_once(paths: Sequence[Path]) -> list[Path]:
+    """Those of which nothing is left for who reads them a second time, such as pipes."""
+    return [path for path in paths if path.exists() and not path.is_file()]
+
+
 def read_log(
     paths: Sequence[Path], schemas: Schemas, mapping: TableMapping | None = None
 ) -> Iterator[Line]:

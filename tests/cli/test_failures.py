@@ -154,6 +154,25 @@ def test_a_full_disk_is_told(words: list[str]) -> None:
         assert ended(*words, into=disk) == (1, "No space left on device\n")
 
 
+TWICE = (
+    ("publish", *NOBODY),
+    ("explain", "--customer=c1", "--content=cart-reminder", "--former=topologies",
+     "--activated=2026-03-01T00:00:00Z"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TWICE, ids=lambda words: words[0])
+def test_a_pipe_is_refused_where_a_log_is_read_twice(
+    engine: Engine, words: tuple[str, ...]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    with os.fdopen(reading):
+        said = engine(*words, "--events", f"/dev/fd/{reading}")
+    assert (said.code, said.out) == (1, "")
+    assert "write it to a file first" in said.err
+
+
 @pytest.mark.parametrize("order", ["pause", "resume", "stop", "close"])
 def test_an_order_about_no_journey_is_refused(engine: Engine, order: str) -> None:
     said = engine("journeys", order, "cart-rescu", *NOBODY)

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_a_wrong_line_is_told_once_by_whichever_process(tmp_path: Path) -> None:
     with pytest.raises(DefinitionErrors) as raised:
         replay(job(log), tmp_path / "out", 2, iter)
     assert [(error.line, error.code) for error in raised.value.errors] == [(1, "LOG_LINE")]
+
+
+def test_a_pipe_is_read_once_whoever_is_there_to_share_it(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    line = {"type": "EmailVerified", "event_id": "e1", "customer_id": "c1", "channel": "web",
+            "source": "web", "occurred_at": "2026-01-01T10:00:00Z"}  # fmt: skip
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write(json.dumps(line))
+    with os.fdopen(reading):
+        assert replay(job(Path(f"/dev/fd/{reading}")), tmp_path, 2, iter).events == 1
 
 
 def test_a_small_log_is_not_worth_another_process() -> None:
