@@ -22,7 +22,7 @@ from journey_engine.define.loader import decode_text
 from journey_engine.define.topics import Topics
 from journey_engine.schemas import Schemas
 
-_DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, ValueError, csv.Error)
+_DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, ValueError)
 """What the readers raise over bytes that are not what the file's name says."""
 
 
@@ -194,7 +194,8 @@ def _records(stream: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Any
 def _table(
     stream: IO[bytes], path: Path, schemas: Schemas, mapping: TableMapping
 ) -> Iterator[LogLine]:
-    rows = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    rows = csv.DictReader(text, strict=True)  # else a quote that nothing closes takes all behind it
     events = _events(rows, path, schemas, mapping)
     if mapping.order == "time":
         return iter(sorted(events, key=lambda event: event.fields["occurred_at"]))
@@ -204,8 +205,15 @@ def _table(
 def _events(
     rows: "csv.DictReader[str]", path: Path, schemas: Schemas, mapping: TableMapping
 ) -> Iterator[LogEvent]:
-    for row in rows:
+    for row in _rows(rows, path):
         place = Place(str(path), rows.line_num)
         if None in row or None in row.values():
             place.refuse("the row has not as many cells as there are columns")
         yield read_event(map_row(mapping, schemas, row, place), schemas, place)
+
+
+def _rows(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        Place(str(path), rows.line_num + 1).refuse(f"the row that begins here is no CSV: {error}")

@@ -322,3 +322,16 @@ def test_a_row_of_another_width_is_refused(row: str, tmp_path: Path, schemas: Sc
     with pytest.raises(DefinitionErrors, match="not as many cells") as caught:
         list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
     assert caught.value.errors[0].line == 2
+
+
+@pytest.mark.parametrize(
+    "row", ['user_0000,"sess_1,home', 'user_0000,"sess"_1,home', "x" * 200_000], ids=str.__len__
+)
+def test_a_row_that_is_no_csv_is_refused_where_it_begins(
+    row: str, tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("\n".join([HEADER, SHOP_ROWS[0], row, *SHOP_ROWS, ""]))
+    with pytest.raises(DefinitionErrors, match="no CSV") as caught:
+        list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
+    assert [(e.file, e.line) for e in caught.value.errors] == [(str(log), 3)]
