@@ -1,8 +1,10 @@
 """Journeys told of as left out are those of the definitions in force, not of others it read."""
 
+import json
 from pathlib import PurePosixPath
 
 from journey_engine.define.compiler import JOURNEYS_FOLDER
+from journey_engine.define.topics import parse_topics
 from journey_engine.encode.definition import (
     Part,
     PublishedJourney,
@@ -19,7 +21,10 @@ WRONG = "wrong"
 
 def published() -> Published:
     """`cart` of version 3, which is right, and in another plan of version 4, which is not."""
-    found = Published(SCHEMAS, load_zones(), input_bytes_max=1_000_000)
+    channels: dict[str, object] = {name: {} for name in compiled().channels}
+    text = json.dumps({"partitions": 4, "inputs": {"web": {}}, "commands": channels})
+    topics = parse_topics("topics.yaml", text)
+    found = Published(SCHEMAS, load_zones(), topics)
     company = {
         PurePosixPath(path).name: text
         for path, text in FILES.items()
