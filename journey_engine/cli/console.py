@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import rich.console
@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 T = TypeVar("T")
 
@@ -21,8 +22,24 @@ REFRESH_EVERY = 500
 """Records between two updates of a progress bar: seen as smooth, not felt as a cost."""
 
 
+_VISIBLE = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
+}
+
+
+def visible(text: str) -> str:
+    """With control characters as hexadecimal escapes: customers' data must steer no terminal."""
+    return text.translate(_VISIBLE)
+
+
 class Console(rich.console.Console):
-    """A console that lets its caller know of a closed pipe, in place of ending with exit code 1."""
+    """A console that lets its caller know of a closed pipe, in place of ending with exit code 1,
+    and prints each text as `visible`.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
+        """As Rich does, which drops some control characters and obeys the others."""
+        return super().render_str(visible(text), **options)
 
     def on_broken_pipe(self) -> None:
         """Raise what Rich has caught."""
@@ -31,7 +48,7 @@ class Console(rich.console.Console):
 
 out = Console(emoji=False, soft_wrap=True)
 """Its lines are not broken where nobody watches: a program may read them."""
-err = rich.console.Console(stderr=True, emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 def fail(message: str) -> None:

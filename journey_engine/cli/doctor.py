@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from journey_engine.cli.connection import names_of, run, settings_of
-from journey_engine.cli.console import err, out, print_json
+from journey_engine.cli.console import err, out, print_json, visible
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def _show(found: "list[Finding]") -> None:
         line = Text.assemble(
             (f"{each.severity:<8}", STYLES[each.severity]), (f"{each.check:<{width}}  ", "bold")
         )
-        out.print(line.append(each.what), soft_wrap=True)
+        out.print(line.append(visible(each.what)), soft_wrap=True)
         if each.fix:
-            out.print(Text(f"{'':<{width + 10}}→ {each.fix}", "dim"), soft_wrap=True)
+            out.print(Text(f"{'':<{width + 10}}→ {visible(each.fix)}", "dim"), soft_wrap=True)
     plural = {"error": "errors", "warning": "warnings", "ok": "in order"}
     counts = {name: sum(each.severity == name for each in found) for name in STYLES}
     err.print(

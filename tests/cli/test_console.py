@@ -1,8 +1,10 @@
 """What commands print."""
 
 import pytest
+from rich.markup import escape
+from rich.table import Table
 
-from journey_engine.cli.console import fail
+from journey_engine.cli.console import fail, out
 from journey_engine.errors import DefinitionError
 
 
@@ -10,3 +12,21 @@ def test_an_error_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> Non
     error = DefinitionError("journeys/cart.yaml", 100, 27, "BAD_VALUE", "not [red]a number")
     fail(str(error))
     assert capsys.readouterr().err == f"{error}\n"
+
+
+STEERING = "c\x1b]0;owned\x07\x1b[2J\x9b2J\r\b"
+SEEN = r"c\x1b]0;owned\x07\x1b[2J\x9b2J\x0d\x08"
+
+
+def test_no_data_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    out.print(f"[bold]{escape(STEERING)}[/bold] [éü]", highlight=False)
+    out.print(STEERING, markup=False)
+    table = Table(STEERING)
+    table.add_row(escape(STEERING))
+    out.print(table, {STEERING: [STEERING]})
+    fail(STEERING)
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{SEEN} [éü]\n{SEEN}\n")
+    assert said.out.count(SEEN) == 4
+    assert all(each.isprintable() or each in "\n\t" for each in said.out)
+    assert said.err == f"{SEEN}\n"
