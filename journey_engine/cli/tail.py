@@ -45,16 +45,18 @@ def tail(
     """
     from journey_engine.run.definitions import load_schemas, load_topics
     from journey_engine.run.naming import full_names
+    from journey_engine.run.published import TOPIC
     from journey_engine.run.tailing import tail as tail_topic
 
     settings = settings_of(broker)
     schemas = load_schemas(definitions.schemas)
     topics = load_topics(definitions.topologies, settings.app_id)
-    if topic not in topics.all:
-        there = "\n  ".join(sorted(topics.all))
+    known = {**full_names(topics, settings), TOPIC: settings.topic_prefix + TOPIC}
+    if topic not in known:
+        there = "\n  ".join(sorted(known))
         raise Refused(f"no topic {topic!r} is declared; there are:\n  {there}")
-    name = full_names(topics, settings)[topic]
-    read = tail_topic(settings, [name], topics.partitions, follow=follow)
+    name, partitions = known[topic], 1 if topic == TOPIC else topics.partitions
+    read = tail_topic(settings, [name], partitions, follow=follow)
     run(_show(settings, name, read, schemas, count=count, json=json), settings)
     return 0
 

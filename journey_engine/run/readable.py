@@ -16,6 +16,7 @@ from journey_engine.encode.ledger import decode_ledger
 from journey_engine.encode.position import POSITION_KEY, decode_position
 from journey_engine.encode.state import StateError, decode_any_state
 from journey_engine.observe.logs import hashed
+from journey_engine.run.published import TOPIC
 from journey_engine.schemas import Schemas
 
 _ROOTS = {"traits": "customer", "context": "instance", "event": "event"}
@@ -43,6 +44,8 @@ def _value(record: Record, schemas: Schemas) -> dict[str, Any]:
     if value is None:
         mark = dict(record.headers).get(MARK_HEADER)
         return {"value": None} if mark is None else {"mark": mark.decode(errors="replace")}
+    if record.topic.endswith(TOPIC):
+        return _definition(value)
     if record.topic.endswith("-ledger"):
         return {"ledger": msgspec.to_builtins(decode_ledger(value))}
     if record.key == POSITION_KEY:
@@ -52,6 +55,13 @@ def _value(record: Record, schemas: Schemas) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - whatever the codec makes of foreign bytes
         return _state(value)
     return {"type": name, "value": fields}
+
+
+def _definition(value: bytes) -> dict[str, Any]:
+    try:
+        return {"definition": msgspec.json.decode(value)}
+    except msgspec.DecodeError:
+        return _opaque(value)
 
 
 def _state(value: bytes) -> dict[str, Any]:

@@ -90,6 +90,15 @@ def test_what_is_published_is_tailed(engine: Engine, at: tuple[str, ...], tmp_pa
 
 
 @pytest.mark.embedded
+def test_the_definitions_are_tailed_too(engine: Engine, at: tuple[str, ...]) -> None:
+    assert engine("definitions", "publish", *at).code == 0
+    said = engine("tail", "journey.definitions.v1", "--json", *at)
+    assert said.code == 0
+    records = [json.loads(line) for line in said.out.splitlines()]
+    assert "cart-rescue" in {each["definition"].get("journey") for each in records}
+
+
+@pytest.mark.embedded
 def test_an_id_that_looks_like_markup_is_tailed_as_it_is(
     engine: Engine, at: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -37,6 +37,12 @@ def test_bytes_that_nobody_can_read_show_their_length_and_digest() -> None:
     assert "bytes" not in masked(record(None), SCHEMAS)
 
 
+def test_what_is_no_definition_is_shown_as_bytes() -> None:
+    laid = record(b"{")._replace(topic="x.journey.definitions.v1")
+    assert readable(laid, SCHEMAS)["raw"] == "ew=="
+    assert readable(laid._replace(value=b'{"at":1}'), SCHEMAS)["definition"] == {"at": 1}
+
+
 def test_a_state_shows_what_is_personal_as_the_logs_do() -> None:
     state = CustomerState(
         traits={"name": Written("Ana", 1, "e1"), "tier": Written("gold", 1, "e1")},
