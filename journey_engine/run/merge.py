@@ -295,10 +295,15 @@ class Merge:
         )
 
     def offsets(self) -> dict[str, int]:
-        """The next offset of each topic from which something was taken, read now or not."""
-        lanes = self.lanes.values()
-        taken = {lane.name: lane.next_offset for lane in lanes if lane.next_offset is not None}
-        return self._other_offsets | taken
+        """The next offset of each topic from which something was taken, read now or not: behind
+        what no reader is given, such as the mark of a transaction's end, too.
+        """
+        taken = dict(self._other_offsets)
+        for lane in self.lanes.values():
+            if lane.next_offset is not None:
+                ahead = lane.items[0].offset if lane.items else lane.fetched or 0
+                taken[lane.name] = max(lane.next_offset, ahead)
+        return taken
 
     def bounds(self) -> dict[str, int]:
         """The merge time of the last item taken from each topic, read now or not."""

@@ -123,3 +123,19 @@ def test_the_merge_goes_on_where_a_position_says() -> None:
 
     merge.put([item("app", 3, 9)])
     assert [each.offset for each in taken(merge, clock)] == [3]
+
+
+def test_all_that_was_fetched_is_passed_once_it_is_taken() -> None:
+    """Behind its last record lies a transaction's mark: retention may begin the log after it."""
+    merge, clock = Merge(("app",), ("inbox",)), StreamClock()
+    merge.fetched("inbox", 7, 7)
+    assert merge.offsets() == {}
+    merge.put([item("app", 3, 5), item("app", 4, 6)])
+    merge.fetched("app", 6, 6)
+    merge.take(merge.lanes["app"].items[0])
+    assert merge.offsets() == {"app": 4}
+    taken(merge, clock)
+    assert merge.offsets() == {"app": 6}
+    merge.put([item("app", 9, 6)])
+    merge.fetched("app", 11, 11)
+    assert merge.offsets() == {"app": 9}
