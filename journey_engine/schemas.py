@@ -1,7 +1,8 @@
 """The Avro schemas of `schemas/`, parsed and checked once. Pure: texts in, catalogue out.
 
 `events/<Type>/<n>.avsc` are the published versions of an event type, `<Name>.avsc` the records that
-the engine writes. What an event schema must look like is in `schemas/README.md`.
+the engine writes, `former/<Name>/<n>.avsc` what it wrote before. What an event schema must look
+like is in `schemas/README.md`.
 """
 
 import json
@@ -16,6 +17,7 @@ from uuid import UUID
 import fastavro
 from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canonical_form
 
+from journey_engine.avro.resolution import fits
 from journey_engine.errors import DefinitionError, DefinitionErrors
 
 AvroSchema = dict[str, Any]
@@ -24,6 +26,8 @@ RegistryId = int | UUID
 
 EVENT_NAMESPACE = "journey.events"
 RECORD_NAMESPACE = "journey"
+FORMER = "former"
+"""The folder of the engine's records as it wrote them before."""
 IDS = frozenset({"customer_id", "anonymous_id"})
 
 _TIMESTAMP = {"type": "long", "logicalType": "timestamp-millis"}
@@ -47,12 +51,6 @@ _KINDS = {
     "double": "double",
     "string": "string",
 }
-_WIDER: Mapping[str, frozenset[str]] = {
-    "int": frozenset({"long", "float", "double"}),
-    "long": frozenset({"float", "double"}),
-    "float": frozenset({"double"}),
-}
-"""As what a reader may read a number (Avro, schema resolution)."""
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -111,6 +109,8 @@ class Schemas:
     """All published versions."""
     records: Mapping[str, tuple[AvroSchema, bytes]] = field(default_factory=dict)
     """The engine's own records: schema and fingerprint."""
+    former: Mapping[bytes, tuple[str, AvroSchema]] = field(default_factory=dict)
+    """By fingerprint the name and the schema of records as the engine wrote them before."""
     by_registry_id: dict[RegistryId, Registered] = field(default_factory=dict)
     """Filled while a registry tells what its ids stand for; empty without one."""
     texts: Mapping[bytes, str] = field(default_factory=dict)
@@ -147,6 +147,7 @@ class _Parser:
         self._errors: list[DefinitionError] = []
         self._versions: dict[str, dict[int, tuple[str, EventSchema]]] = {}
         self._records: dict[str, tuple[AvroSchema, bytes]] = {}
+        self._former: dict[bytes, tuple[str, AvroSchema]] = {}
         self._texts: dict[bytes, str] = {}
         self._path = ""
         self._text = ""
@@ -165,7 +166,7 @@ class _Parser:
         if self._errors:
             raise DefinitionErrors(self._errors)
         newest = {name: of[max(of)][1] for name, of in sorted(self._versions.items())}
-        return Schemas(newest, by_fingerprint, self._records, texts=self._texts)
+        return Schemas(newest, by_fingerprint, self._records, self._former, texts=self._texts)
 
     def _error(self, code: str, message: str, hint: str = "", *, at: str = "") -> None:
         line, column = place_of(self._text, at)
@@ -178,10 +179,35 @@ class _Parser:
         self._texts[crc(raw)] = one_line(raw)
         if path.parent.parent.name == "events":
             self._event(raw, path.parent.name, path.stem)
+        elif path.parent.parent.name == FORMER:
+            self._written_before(raw, path.parent.name, path.stem)
         else:
             self._check_name(raw, path.stem, RECORD_NAMESPACE)
             self._check_docs(raw)
             self._records[path.stem] = (_parsed(raw), crc(raw))
+
+    def _written_before(self, raw: AvroSchema, name: str, stem: str) -> None:
+        """Paths are in order, so the engine's records of now are known."""
+        if not self._is_version(stem):
+            return
+        self._check_name(raw, name, RECORD_NAMESPACE)
+        self._check_docs(raw)
+        now = self._records.get(name)
+        if now is None:
+            self._error("SCHEMA_NAME", f"the engine writes no record {name}")
+        elif crc(raw) == now[1] or crc(raw) in self._former:
+            self._error(
+                "SCHEMA_FINGERPRINT",
+                f"its fingerprint is that of another version of {name}",
+                "one file is enough for both",
+            )
+        self._former[crc(raw)] = (name, _parsed(raw))
+
+    def _is_version(self, stem: str) -> bool:
+        if stem.isdecimal() and int(stem) > 0:
+            return True
+        self._error("SCHEMA_NAME", f"'{stem}' is not a version", "name the file 1.avsc, 2.avsc")
+        return False
 
     def _load(self) -> AvroSchema | None:
         try:
@@ -198,8 +224,7 @@ class _Parser:
         return None
 
     def _event(self, raw: AvroSchema, name: str, stem: str) -> None:
-        if not (stem.isdecimal() and int(stem) > 0):
-            self._error("SCHEMA_NAME", f"'{stem}' is not a version", "name the file 1.avsc, 2.avsc")
+        if not self._is_version(stem):
             return
         if not _TYPE_NAME.fullmatch(name):
             self._error("SCHEMA_NAME", f"type '{name}' is not in PascalCase")
@@ -308,7 +333,7 @@ def unreadable(newest: EventSchema, written: AvroSchema) -> list[str]:
         each["name"]
         for each in newest.parsed["fields"]
         if not (
-            _fits(each["type"], then[each["name"]]) if each["name"] in then else "default" in each
+            fits(each["type"], then[each["name"]]) if each["name"] in then else "default" in each
         )
     ]
 
@@ -346,28 +371,6 @@ def _kind(avro: object) -> str | None:
             return "map<string>"
         case _:
             return None
-
-
-def _fits(now: object, then: object) -> bool:
-    """Whether a field written as type `then` can be read as `now`; a nullable one as such only."""
-    match then, now:
-        case ["null", was], ["null", is_now]:
-            return _reads(is_now, was)
-        case _, ["null", is_now]:
-            return _reads(is_now, then)
-        case _:
-            return _reads(now, then)
-
-
-def _reads(now: object, then: object) -> bool:
-    """Whether what was written as type `then` can be read as `now`; an enum keeps its name."""
-    match then, now:
-        case str(), str():
-            return then == now or now in _WIDER.get(then, ())
-        case {"type": "enum", "name": was}, {"type": "enum", "name": is_now}:
-            return bool(was == is_now)
-        case _:
-            return then == now
 
 
 def _parsed(raw: AvroSchema) -> AvroSchema:

@@ -297,3 +297,34 @@ def test_whatever_the_json_says_it_is_read_or_refused(field: Any, top: dict[str,
     text = json.dumps({**json.loads(event()), "fields": [*SHARED, field], **top})
     with contextlib.suppress(DefinitionErrors):
         Schemas.parse({PATH: text})
+
+
+def command(*fields: dict[str, Any], name: str = "Command") -> str:
+    return event(*fields, shared=[own("command_id", "string")], name=name, namespace="journey")
+
+
+NEW = own("locale", ["null", "string"], default=None)
+
+
+def test_what_the_engine_wrote_before_is_known_by_its_fingerprint() -> None:
+    found = Schemas.parse({"Command.avsc": command(NEW), "former/Command/1.avsc": command()})
+    [(fingerprint, (name, schema))] = found.former.items()
+    assert name == "Command"
+    assert [each["name"] for each in schema["fields"]] == ["command_id"]
+    assert fingerprint != found.records["Command"][1]
+    assert list(found.records) == ["Command"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "code"),
+    [
+        ("former/Command/one.avsc", command(), "SCHEMA_NAME"),
+        ("former/Command/1.avsc", command(name="Order"), "SCHEMA_NAME"),
+        ("former/Order/1.avsc", command(name="Order"), "SCHEMA_NAME"),
+        ("former/Command/1.avsc", command(NEW), "SCHEMA_FINGERPRINT"),
+        ("former/Command/2.avsc", command(), "SCHEMA_FINGERPRINT"),
+    ],
+)
+def test_a_former_schema_is_a_version_of_a_record_of_now(path: str, text: str, code: str) -> None:
+    first = {} if path == "former/Command/1.avsc" else {"former/Command/1.avsc": command()}
+    assert codes({"Command.avsc": command(NEW), **first, path: text}) == [code]

@@ -1,7 +1,8 @@
 """Whether schemas can be read by each other's readers, as Apache Avro's own checker sees it.
 
 What others write or read with is held to FULL_TRANSITIVE (contracts): of any two versions each
-reads what the other wrote, so publishers, workers and senders may change in any order.
+reads what the other wrote, so publishers, workers and senders may change in any order, once all
+have the schemas or a registry tells them.
 """
 
 import json

@@ -2,10 +2,12 @@
 
 All of them are kept compatible both ways, `FULL_TRANSITIVE`: events are written by channels and
 read by workers, commands the other way round, and nobody waits for the other to change. A published
-version of an event type never changes; a record of the engine changes in its file.
+version of an event type never changes; a record of the engine changes in its file, and what it was
+is kept beside it.
 """
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +19,14 @@ from journey_engine.errors import DefinitionError
 from journey_engine.run.compatibility import File, Version, findings
 from journey_engine.run.definitions import load_schemas
 from journey_engine.run.revisions import Past
-from journey_engine.schemas import AvroSchema, crc
+from journey_engine.schemas import FORMER, AvroSchema, crc
 
 EVENTS = "events"
 """The folder of events' schemas, in the folder of schemas."""
 
 
 class Published(NamedTuple):
-    """A schema's file; `version` 0: a record of the engine."""
+    """A schema's file; `version` 0: a record of the engine as it is now."""
 
     file: File
     name: str
@@ -32,7 +34,7 @@ class Published(NamedTuple):
 
 
 def read_published(folder: Path) -> list[Published]:
-    """The schemas of a folder, an event type's versions in order.
+    """The schemas of a folder, the versions of each record in order.
 
     Raises:
         DefinitionErrors: what is wrong in any of them.
@@ -42,16 +44,15 @@ def read_published(folder: Path) -> list[Published]:
     for path in sorted(folder.rglob("*.avsc")):
         text = decode_text(str(path), path.read_bytes())
         raw = json.loads(text)
-        is_event = path.parent.parent.name == EVENTS
-        number = int(path.stem) if is_event else 0
-        named = f"version {number} of {raw['name']}" if is_event else str(raw["name"])
+        number = int(path.stem) if path.parent.parent.name in (EVENTS, FORMER) else 0
+        named = f"version {number} of {raw['name']}" if number else str(raw["name"])
         full = f"{raw['namespace']}.{raw['name']}"
         found.append(Published(File(str(path), text, Version(named, raw)), full, number))
-    return sorted(found, key=lambda each: (each.name, each.version))
+    return sorted(found, key=lambda each: (each.name, each.version or sys.maxsize))
 
 
 def among_themselves(published: Sequence[Published]) -> list[DefinitionError]:
-    """Which versions of an event type are not compatible with which before them."""
+    """Which versions of a record are not compatible with which before them."""
     return [
         finding
         for versions in by_name(published).values()
@@ -83,7 +84,19 @@ def since(
             found.append(DefinitionError(path, 1, 1, "SCHEMA_CHANGED", message, hint))
         elif not file.version:
             found += findings(file.file, [Version(f"itself at {each.commit}", then)])
+            found += _forgotten(file, then, each.commit, published)
     return found
+
+
+def _forgotten(
+    now: Published, then: AvroSchema, commit: str, published: Sequence[Published]
+) -> list[DefinitionError]:
+    """Whether a record of the engine was another, and that is not kept."""
+    if any(crc(then) == crc(each.file.version.schema) for each in by_name(published)[now.name]):
+        return []
+    message = f"it was another schema at {commit}, which is not kept"
+    hint = f"put it into {FORMER}/{then['name']}/: senders read by it what lies in the topics"
+    return [DefinitionError(now.file.path, 1, 1, "SCHEMA_FORGOTTEN", message, hint)]
 
 
 def by_name(published: Iterable[Published]) -> Mapping[str, list[Published]]:

@@ -85,17 +85,33 @@ def test_what_was_published_stays(engine: Engine, folder: Path) -> None:
     second.unlink()
     change(folder / "Command.avsc", own(name="more", type="string"))
     found = [
+        ("Command.avsc", "SCHEMA_FORGOTTEN"),
         ("Command.avsc", "SCHEMA_BACKWARD"),
         ("1.avsc", "SCHEMA_CHANGED"),
         ("2.avsc", "SCHEMA_REMOVED"),
     ]
     assert codes(engine, folder) == []
     assert codes(engine, folder, "--base", "HEAD") == found
-    assert codes(engine, folder, "--base", "HEAD~1") == found[:2]
+    assert codes(engine, folder, "--base", "HEAD~1") == found[:3]
     assert codes(engine, folder, "--history") == found
     commit(folder)
     assert codes(engine, folder, "--base", "HEAD") == []
     assert codes(engine, folder, "--history") == found
+
+
+def test_what_the_engine_wrote_before_is_kept(engine: Engine, folder: Path) -> None:
+    commit(folder)
+    now, former = folder / "Command.avsc", folder / "former/Command/1.avsc"
+    former.parent.mkdir(parents=True)
+    shutil.copy(now, former)
+    change(now, own(name="locale", type=["null", "string"], default=None))
+    assert codes(engine, folder, "--base", "HEAD") == []
+    commit(folder)
+    change(former, own(name="more", type="string"))
+    assert codes(engine, folder, "--base", "HEAD") == [
+        ("Command.avsc", "SCHEMA_FORWARD"),
+        ("1.avsc", "SCHEMA_CHANGED"),
+    ]
 
 
 def test_a_registry_that_does_not_answer_hides_no_other_finding(
@@ -104,7 +120,11 @@ def test_a_registry_that_does_not_answer_hides_no_other_finding(
     change(folder / "Command.avsc", own(name="more", type="string"))
     url = f"http://127.0.0.1:{free_port()}"
     told = codes(engine, folder, "--base", "HEAD", "--registry", url)
-    assert told == [("schemas", "REGISTRY_UNREACHABLE"), ("Command.avsc", "SCHEMA_BACKWARD")]
+    assert told == [
+        ("schemas", "REGISTRY_UNREACHABLE"),
+        ("Command.avsc", "SCHEMA_FORGOTTEN"),
+        ("Command.avsc", "SCHEMA_BACKWARD"),
+    ]
 
 
 @pytest.mark.parametrize(
