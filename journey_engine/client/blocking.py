@@ -3,9 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import datetime
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -35,6 +35,8 @@ class BlockingEventPublisher:
             source, channel=channel, brokers=brokers, settings=settings
         )
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._handing_over = Lock()
+        """Held by who gives the loop work, or takes the loop away."""
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -43,7 +45,7 @@ class BlockingEventPublisher:
         try:
             self._wait(self._publisher.start())
         except BaseException:
-            self._end(self._loop)
+            self._end()
             raise
         return self
 
@@ -53,12 +55,10 @@ class BlockingEventPublisher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        loop = self._loop
         try:
             self._wait(self._publisher.stop())
         finally:
-            if loop is not None:
-                self._end(loop)
+            self._end()
 
     def publish(
         self,
@@ -90,16 +90,33 @@ class BlockingEventPublisher:
         return self._wait(self._publisher.answer(command, type_, **fields))
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:  # nobody would ever answer
-            work.close()
-            raise ClientError("the publisher is not connected: use it in a `with`")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        with self._handing_over:
+            if self._loop is None:  # nobody would ever answer
+                work.close()
+                raise ClientError("the publisher is not connected: use it in a `with`")
+            result = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return result.result()
+        except CancelledError:
+            raise ClientError("the publisher was closed before the event was out") from None
 
-    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = None
+    def _end(self) -> None:
+        with self._handing_over:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_others(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
         loop.close()
+
+
+async def _cancel_others() -> None:
+    """End what else this loop has to do, so that whoever waits for it is told."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class BlockingCommandConsumer:

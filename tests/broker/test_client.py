@@ -5,17 +5,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 import pytest
+from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
 
 from journey_engine.client import (
     BlockingCommandConsumer,
     BlockingEventPublisher,
+    ClientError,
     Command,
     CommandConsumer,
     EventError,
@@ -309,6 +312,32 @@ async def test_an_event_that_its_schema_does_not_know_is_not_sent(
             events.publish("PaymentFailed", amount=3.0)
         lies = events.publish("PaymentFailed", customer_id="c1", amount=3.0)
     assert lies.partition == partition_of(b"c1", shipped_rig.topics.partitions)
+
+
+@pytest.mark.embedded
+async def test_a_publisher_that_closes_leaves_no_thread_waiting(
+    new_rig: Callable[..., ShippedRig],
+) -> None:
+    rig = new_rig("embedded_broker", clock="wall")
+    await rig.create()
+
+    def publish(events: BlockingEventPublisher, over: threading.Event) -> None:
+        while not over.is_set():
+            with suppress(ClientError, KafkaError):
+                events.publish("PaymentFailed", customer_id="c1", amount=3.0)
+
+    for _ in range(12):
+        over = threading.Event()
+        with BlockingEventPublisher("shop", channel="web", settings=rig.settings) as events:
+            args = (events, over)
+            threads = [threading.Thread(target=publish, args=args, daemon=True) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            await asyncio.sleep(0.05)
+        over.set()
+        for thread in threads:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in threads)
 
 
 async def test_a_channel_without_a_topic_is_said(shipped_rig: ShippedRig) -> None:
