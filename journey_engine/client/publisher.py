@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from journey_engine.client.command import Command
 from journey_engine.client.errors import ClientError, EventError
-from journey_engine.decode.decode import VALUE_BYTES_MAX
+from journey_engine.decode.decode import VALUE_BYTES_MAX, invalid
 from journey_engine.decode.frame import BODY_OF_SINGLE_OBJECT, id_frame
 from journey_engine.decode.log import Place, encode_event, read_event
 from journey_engine.decode.partition import partition_of
@@ -133,7 +133,8 @@ class EventPublisher:
         with the setting `traces`, there is a span below the current one.
 
         Raises:
-            EventError: the schema knows no such type or field, or a value does not fit it.
+            EventError: the schema knows no such type or field, or a value does not fit it, or every
+                engine would refuse it: an id too long, a time before 1970 or minutes ahead.
             RegistryError: with `registry_write_ids`, the registry has no id of it, or no answer.
             KafkaError: the broker did not take it; it may be published again with the same id.
         """
@@ -191,9 +192,13 @@ class EventPublisher:
             raise EventError("; ".join(error.message for error in errors.errors)) from None
         if len(value) > VALUE_BYTES_MAX:
             raise EventError(f"{event.type}: {len(value):,} bytes, above {VALUE_BYTES_MAX:,}")
-        who = event.fields["customer_id"]
-        key = event.fields["anonymous_id"] if who is None else who
-        return _Encoded(event.fields["event_id"], key.encode(), value)
+        said = event.fields
+        who = said["anonymous_id"] if said["customer_id"] is None else said["customer_id"]
+        key, now = who.encode(), int(datetime.now(UTC).timestamp() * 1000)
+        refused = invalid(key, now, said["event_id"], who, said["occurred_at"], said["source"])
+        if refused is not None:
+            raise EventError(f"{event.type}: {refused.message}")
+        return _Encoded(said["event_id"], key, value)
 
     async def _send(self, event: _Encoded, traceparent: str | None) -> Receipt:
         if self._producer is None:

@@ -190,9 +190,9 @@ def _decode_body(
     event_id, customer_id, anonymous_id, occurred_at, channel, source, backfill, kept = fields
     identity = anonymous_id if customer_id is None else customer_id
     timestamp = record.timestamp
-    invalid = _invalid(record.key, timestamp, event_id, identity, occurred_at, source)
-    if invalid is not None:
-        return invalid
+    refused = invalid(record.key, timestamp, event_id, identity, occurred_at, source)
+    if refused is not None:
+        return refused
     trace = _traceparent(record) if record.headers else None
     return Event(
         schema.name,
@@ -245,7 +245,7 @@ def _traceparent(record: Fetched) -> str | None:
     return None
 
 
-def _invalid(
+def invalid(
     key: bytes | None,
     timestamp: int,
     event_id: str,
@@ -253,7 +253,9 @@ def _invalid(
     occurred_at: int,
     source: str,
 ) -> Rejected | None:
-    """What of the shared fields breaks the contract; `identity` is the customer's or visitor's."""
+    """What of the shared fields breaks the contract; `identity` is the customer's or visitor's,
+    times are milliseconds, `timestamp` the record's.
+    """
     if identity is None and not key:
         return Rejected(DeadLetterCode.NO_CUSTOMER, "no key, no customer_id and no anonymous_id")
     if not identity or key != identity.encode():
