@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Self
 
 import pytest
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from msgspec.structs import replace
 
 from journey_engine.client import (
@@ -58,6 +59,15 @@ class Example:
     @property
     def said(self) -> str:
         return self._log.read_text()
+
+    def await_said(self, text: str, times: int) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while self.said.count(text) < times:
+            assert time.monotonic() < until, self.said
+            time.sleep(0.01)
+
+    def terminate(self) -> None:
+        self._process.terminate()
 
     def end(self) -> int:
         return self._process.wait(PATIENCE_S)
@@ -107,7 +117,7 @@ async def kafka_rig(new_rig: Callable[..., ShippedRig]) -> ShippedRig:
     return rig
 
 
-async def put(rig: ShippedRig, *records: OutRecord) -> None:
+async def put(rig: ShippedRig, *records: OutRecord, channel: str = "email") -> None:
     output = Output(rig.settings)
     await output.start()
     try:
@@ -115,16 +125,18 @@ async def put(rig: ShippedRig, *records: OutRecord) -> None:
             assert record.key is not None
             partition = partition_of(record.key, rig.topics.partitions)
             message = Message(record.key, record.value, record.headers)
-            await output.write(rig.names.commands["email"], partition, [message])
+            await output.write(rig.names.commands[channel], partition, [message])
     finally:
         await output.stop()
 
 
-async def committed(rig: ShippedRig, group: str) -> list[OffsetAndMetadata]:
-    """How far a group is in the partitions of the channel `email`."""
+async def committed(rig: ShippedRig, group: str, channel: str = "email") -> list[OffsetAndMetadata]:
+    """How far a group is in the partitions of a channel."""
+    topic, partitions = rig.names.commands[channel], range(rig.topics.partitions)
+    places = [TopicPartition(topic, partition) for partition in partitions]
     async with connected(rig.settings) as admin:
-        found = await admin.list_consumer_group_offsets(group)
-    return [at for place, at in found.items() if place.topic == rig.names.commands["email"]]
+        found = await admin.list_consumer_group_offsets(group, partitions=places)
+    return list(found.values())
 
 
 class Sender:
@@ -347,6 +359,21 @@ async def test_a_channel_without_a_topic_is_said(shipped_rig: ShippedRig) -> Non
 
 async def _nothing(command: Command) -> None:
     raise AssertionError(command)
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("channel", ["email", "push"])
+async def test_a_sender_that_is_terminated_has_acknowledged_what_it_sent(
+    new_rig: Callable[..., ShippedRig], tmp_path: Path, channel: str
+) -> None:
+    rig = new_rig("embedded_broker", clock="wall")
+    await rig.create()
+    await put(rig, *(asked(number, customer=f"c{number}") for number in range(20)), channel=channel)
+    with Example(rig, tmp_path, f"{channel}_sender") as sender:
+        await asyncio.to_thread(sender.await_said, "mail-", 20)
+        sender.terminate()
+        assert sender.end() == 0, sender.said
+    assert sum(at.offset for at in await committed(rig, f"sender-{channel}", channel)) == 20
 
 
 @pytest.mark.kafka

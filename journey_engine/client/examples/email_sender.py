@@ -1,12 +1,13 @@
 """An e-mail sender that answers what became of each message."""
 
 import asyncio
+import signal
 
 from journey_engine.client import Command, CommandConsumer, EventPublisher
 
 
 async def main() -> None:
-    """Send until it is stopped."""
+    """Send until SIGTERM."""
     async with EventPublisher("mailer", channel="email") as events:
 
         async def send(command: Command) -> None:
@@ -15,7 +16,9 @@ async def main() -> None:
             print(f"{command.customer_id}: {command.content} {command.data}", flush=True)
             await events.answer(command, "MessageDelivered")
 
-        await CommandConsumer("email", group="sender-email", at_once=20).run(send)
+        consumer = CommandConsumer("email", group="sender-email", at_once=20)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, consumer.stop)
+        await consumer.run(send)
 
 
 if __name__ == "__main__":

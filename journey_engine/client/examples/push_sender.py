@@ -1,12 +1,13 @@
 """A push sender: a token that is gone is a bounce, and the journey takes another channel."""
 
+import signal
 import sys
 
 from journey_engine.client import BlockingCommandConsumer, BlockingEventPublisher, Command
 
 
 def main(gone: set[str]) -> None:
-    """Send until it is stopped; `gone` are the customers who took the app off their phone."""
+    """Send until SIGTERM; `gone` are the customers who took the app off their phone."""
     with BlockingEventPublisher("pusher", channel="push") as events:
 
         def send(command: Command) -> None:
@@ -18,7 +19,9 @@ def main(gone: set[str]) -> None:
                 print(f"{command.customer_id}: {command.content}", flush=True)
                 events.answer(command, "MessageDelivered")
 
-        BlockingCommandConsumer("push", group="sender-push", at_once=20).run(send)
+        consumer = BlockingCommandConsumer("push", group="sender-push", at_once=20)
+        signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
+        consumer.run(send)
 
 
 if __name__ == "__main__":
