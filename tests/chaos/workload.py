@@ -106,7 +106,7 @@ class Workload:
         event = self._event(now) if kind not in _ACROSS else self._across(kind, now)
         if kind == "conflict":
             earlier, _ = self._chance.choice(self._recent)
-            fields = {**earlier.fields, "occurred_at": earlier.fields["occurred_at"] - 1}
+            fields = {**earlier.fields, "session_id": "another"}
             return self._record(earlier._replace(fields=fields), now)
         record = self._record(event, now)
         self._recent.append((event, record))

@@ -1,13 +1,16 @@
 """The command line as its users type it."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import cyclopts
 import pytest
+import structlog
 
 from journey_engine.cli.app import main
 
@@ -34,6 +37,19 @@ def commands(of: cyclopts.App, before: str = "") -> Iterator[tuple[str, cyclopts
                 yield before + name, below
 
 
+@contextmanager
+def own_logs() -> Iterator[None]:
+    """A command sets up the logs of its process, to a standard error that is soon another."""
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Engine:
     """As `called`."""
@@ -49,7 +65,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     def run(*words: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["journey-engine", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
+        with own_logs(), pytest.raises(SystemExit) as end:
             main()
         return Said(end.value.code, *capsys.readouterr())
 

@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from zlib import crc32
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from journey_engine.decide.message import Forwarded
 from journey_engine.decode.decode import MARK_HEADER
+from journey_engine.decode.digest import digest
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Fetched, Record
 from journey_engine.decode.whole import read_whole
@@ -50,7 +50,7 @@ class _Later(NamedTuple):
 
     unit: Unit
     event_id: str
-    digest: int
+    body: bytes
     place: Place
 
 
@@ -74,7 +74,7 @@ class TopicBooks:
         self._settings, self._names = settings, names
         self._schemas = definitions.schemas
         self._read_types = definitions.plan.fields.keys()
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, bytes] = {}
         """By id the digest of the body that came first."""
         self._passed_on: set[Place] = set()
         self._later: list[_Later] = []
@@ -91,7 +91,7 @@ class TopicBooks:
             self._account(await self._partition(number))
         for each in self._later:
             code = self._letters.get(each.place)
-            self.books[each.unit][code or self._repeat(each.event_id, each.digest)] += 1
+            self.books[each.unit][code or self._repeat(each.event_id, each.body)] += 1
 
     def between(self, after: Mapping[int, int], upto: Mapping[int, int] | None = None) -> Books:
         """The books of the flushes after these numbers, by partition, up to those."""
@@ -162,8 +162,7 @@ class TopicBooks:
         message = decode_message(record.value or b"")
         if isinstance(message, Forwarded):
             event, place = message.event, (record.topic, record.partition, record.offset)
-            digest = int.from_bytes(event.digest, "big")
-            self._later.append(_Later(unit, event.event_id, digest, place))
+            self._later.append(_Later(unit, event.event_id, event.digest, place))
 
     def _what(self, record: Fetched, partition: _Partition) -> str | None:
         """What became of a record; None: it shows elsewhere."""
@@ -180,13 +179,13 @@ class TopicBooks:
             return FORWARDED
         if place in self._passed_on:
             return None
-        return self._repeat(fields["event_id"], crc32(record.value[BODY:]))
+        return self._repeat(fields["event_id"], digest(record.value, BODY))
 
-    def _repeat(self, event_id: str, digest: int) -> str:
+    def _repeat(self, event_id: str, body: bytes) -> str:
         if event_id not in self._seen:
-            self._seen[event_id] = digest
+            self._seen[event_id] = body
             return DECIDED
-        return DUPLICATES if self._seen[event_id] == digest else "lost"
+        return DUPLICATES if self._seen[event_id] == body else "lost"
 
 
 async def flushed(settings: Settings, names: Names) -> Mapping[int, int]:
