@@ -20,8 +20,9 @@ from journey_engine.run.settings import load
 from tests.broker.rig import PATIENCE_S
 
 STARTED_AND_KILLED = """
-import sys, time
+import signal, sys, time
 from journey_engine.run.brokers import EmbeddedBroker
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of the background ignores it
 with EmbeddedBroker() as broker:
     print(broker.pid, flush=True)
     time.sleep(60)

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from journey_engine.decide.event import Origin
@@ -204,7 +203,6 @@ def test_what_is_logged_of_definitions_is_not_on_standard_output(
     assert operator.says("definitions", "activate", operator.publishes()).code == 0
     schemas = Path(shutil.copytree(ROOT / "schemas", operator.folder.parent / "schemas"))
     shutil.rmtree(schemas / "events" / "CartUpdated")
-    structlog.reset_defaults()
     said = operator.says("doctor", "--json", "--schemas", str(schemas))
     assert "findings" in json.loads(said.out)
     (logged,) = [json.loads(line) for line in said.err.splitlines() if "quarantined" in line]
