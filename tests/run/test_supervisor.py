@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from journey_engine.run.settings import Settings, load
@@ -163,6 +164,10 @@ def test_the_workers_end_with_the_supervisor(settings: Settings) -> None:
     }
     with subprocess.Popen([sys.executable, "-c", program], env=environ) as process:
         pids = [int(until(settings.data_dir / str(i) / "ran").split()[1]) for i in range(2)]
+        deadline = time.monotonic() + 10
+        while len(psutil.Process(process.pid).children()) < 4:  # both, and who watches over each
+            assert time.monotonic() < deadline, "nobody watches over the workers"
+            time.sleep(0.02)
         process.kill()
     deadline = time.monotonic() + 10
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
