@@ -18,7 +18,7 @@ from journey_engine.schemas import (
     unreadable,
 )
 
-_NO_SCHEMA = (
+NO_SCHEMA = (
     SchemaParseException,
     ValueError,
     TypeError,
@@ -35,7 +35,7 @@ def registered(schema_id: RegistryId, text: str, schemas: Schemas) -> Registered
     A version of an event type that is not among the files is read as their newest one; of a type
     that has no file nobody reads a field. Bodies that could be without end are not read.
     """
-    raw = _record(text)
+    raw = record_of(text)
     if raw is None:
         return Foreign(f"schema id {schema_id} is no Avro record")
     try:
@@ -45,11 +45,12 @@ def registered(schema_id: RegistryId, text: str, schemas: Schemas) -> Registered
         return _unpublished(schema_id, raw, schemas)
     except UnboundedError as error:
         return Foreign(f"schema id {schema_id} has bodies without end: {error}")
-    except _NO_SCHEMA as error:
+    except NO_SCHEMA as error:
         return Foreign(f"schema id {schema_id} is no Avro schema: {error!r}")
 
 
-def _record(text: str) -> AvroSchema | None:
+def record_of(text: str) -> AvroSchema | None:
+    """The JSON of a record's schema, which may still be none; None of any other text."""
     try:
         raw: Any = json.loads(text)
     except (ValueError, RecursionError):

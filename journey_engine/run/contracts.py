@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fastavro.schema import SchemaParseException
-
+from journey_engine.decode.registered import NO_SCHEMA, record_of
 from journey_engine.define.loader import decode_text
 from journey_engine.errors import DefinitionError
 from journey_engine.run.compatibility import File, Version, findings
@@ -109,16 +108,11 @@ def by_name(published: Iterable[Published]) -> Mapping[str, list[Published]]:
 
 def schema_of(text: str) -> AvroSchema | None:
     """A record's schema; None for a text that is none, and so was never published."""
-    try:
-        raw = json.loads(text)
-        crc(raw)
-    except (
-        SchemaParseException,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-    ):
+    raw = record_of(text)
+    if raw is None:
         return None
-    return raw if isinstance(raw, dict) and raw.get("type") == "record" else None
+    try:
+        crc(raw)
+    except NO_SCHEMA:
+        return None
+    return raw
