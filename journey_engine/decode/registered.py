@@ -49,6 +49,11 @@ def registered(schema_id: RegistryId, text: str, schemas: Schemas) -> Registered
         return Foreign(f"schema id {schema_id} is no Avro schema: {error!r}")
 
 
+def unregistered(schema_id: RegistryId) -> Foreign:
+    """What a record is whose schema id the registry does not know."""
+    return Foreign(f"the Schema Registry has no schema with the id {schema_id}")
+
+
 def record_of(text: str) -> AvroSchema | None:
     """The JSON of a record's schema, which may still be none; None of any other text."""
     try:

@@ -8,10 +8,10 @@ import structlog
 
 from journey_engine.decode.frame import Unframed, unframe
 from journey_engine.decode.record import Headers
-from journey_engine.decode.registered import registered
+from journey_engine.decode.registered import registered, unregistered
 from journey_engine.run.registry import NotRegisteredError, Registry, RegistryError
 from journey_engine.run.settings import Settings
-from journey_engine.schemas import Foreign, RegistryId, Schemas
+from journey_engine.schemas import RegistryId, Schemas
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +58,7 @@ class Learner:
         try:
             text = await self._text(self._registry, schema_id)
         except NotRegisteredError:
-            unknown = Foreign(f"the Schema Registry has no schema with the id {schema_id}")
-            self._schemas.by_registry_id[schema_id] = unknown
+            self._schemas.by_registry_id[schema_id] = unregistered(schema_id)
         else:
             self._schemas.by_registry_id[schema_id] = registered(schema_id, text, self._schemas)
 

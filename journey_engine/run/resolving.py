@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from journey_engine.decode.registered import registered
+from journey_engine.decode.registered import registered, unregistered
 from journey_engine.run.registry import NotRegisteredError, Registry, RegistryError
 from journey_engine.run.registry_ids import KeptIds
 from journey_engine.run.settings import Settings
-from journey_engine.schemas import Foreign, Registered, RegistryId, Schemas
+from journey_engine.schemas import Registered, RegistryId, Schemas
 
 if TYPE_CHECKING:
     from journey_engine.observe.metrics import Metrics
@@ -120,7 +120,7 @@ class Resolver:
             except NotRegisteredError:
                 if missed:
                     log.warning("schema_id_unknown", schema_id=str(schema_id))
-                    return Foreign(f"the Schema Registry has no schema with the id {schema_id}")
+                    return unregistered(schema_id)
                 missed = True
                 await asyncio.sleep(ASKED_AGAIN_S)
             else:

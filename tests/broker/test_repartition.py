@@ -34,6 +34,7 @@ from journey_engine.encode.position import (
 from journey_engine.encode.state import decode_any_state, encode_state
 from journey_engine.run.brokers import KafkaBroker
 from journey_engine.run.definitions import load_topics
+from journey_engine.run.moving import position_of
 from journey_engine.run.naming import names
 from journey_engine.run.producers import Output, TransactionalProducer
 from journey_engine.run.producing import FencedError, Message
@@ -140,6 +141,9 @@ OTHERS = {
 }
 """A visitor's state, an account's, that of a channel's room."""
 
+LEFT_OUT = {"interactions.fax.v1": 7}
+"""A topic that the old app read before, and how far: one that reads it again goes on there."""
+
 
 def said(partition: int) -> PartitionState:
     """A pause of which all know, and a sweep of which only one has not come to its end."""
@@ -154,7 +158,7 @@ async def say(old: Settings, changelog: str, partitions: int) -> None:
     """States of every other kind, and what operators said to each partition."""
     output = Output(old)
     await output.start()
-    last = encode_position(Position({}, "bench", START_MS, 1_000))
+    last = encode_position(Position(LEFT_OUT, "bench", START_MS, 1_000))
     for partition in range(partitions):
         mine = [one for one in OTHERS.items() if partition_of(one[0][2:], partitions) == partition]
         told = (b"o:", encode_state(said(partition)))
@@ -193,6 +197,8 @@ async def test_a_move_killed_half_way_is_seen_and_ends_when_run_again(
     before = [each async for each in tail(old, [changelog], old_topics.partitions)]
     stores = await restore(move)
     assert [len(list(store.states())) for store in stores.values()] == answer["partitions"]
+    positions = [position_of(store) for store in stores.values()]
+    assert [one and one.next_offsets for one in positions] == [LEFT_OUT] * 4 + [{}] * 3
     told = [decode_any_state(store.get(PARTITION) or b"") for store in stores.values()]
     operations = {"cart-rescue": Operation(paused=True), "win-back": Operation(resumed_at=START_MS)}
     assert told == [PartitionState(operations, "", START_MS)] * 7
