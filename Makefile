@@ -50,19 +50,21 @@ demo: setup ## Run the main job on the embedded broker with a real log and show 
 
 .PHONY: test
 test: setup ## Run all tests, those on the embedded broker and on Apache Kafka included
-	@$(MAKE) --jobs 2 test-brokers test-alone
+	@$(MAKE) --jobs 2 test-brokers test-rest test-native test-core
 
-# These mostly wait: for time-outs, and for workers to start. Each half has brokers of its own.
+# These mostly wait: for time-outs, and for workers to start. They have brokers of their own.
 .PHONY: test-brokers
 test-brokers: setup node ## The tests with workers as processes, on both brokers
 	@$(BIN)/pytest tests/broker --numprocesses 2 --dist loadfile --durations 20
 
-.PHONY: test-alone
-test-alone: setup node ## The tests without them, the coverage of the pure core, then test-native
+.PHONY: test-core
+test-core: setup ## The tests of the pure core, and what of it they cover
 	@$(BIN)/pytest $(CORE_TESTS) --cov --cov-report=
 	@$(BIN)/coverage report --include='$(PURE)' --fail-under=$(PURE_COVERAGE)
+
+.PHONY: test-rest
+test-rest: setup node ## All other tests
 	@$(BIN)/pytest $(addprefix --ignore ,tests/broker $(CORE_TESTS))
-	@$(MAKE) test-native
 
 .PHONY: node
 node: $(if $(shell command -v npm),$(NODE)) ## Install what the programs in JavaScript need (without npm: their tests are left out)
