@@ -13,7 +13,7 @@ the milestones that it reached.
 """
 
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -49,8 +49,22 @@ Group = tuple[str, str]
 """A journey, and the key under which one instance of it may live at a time."""
 Place = tuple[str, str, int, int, int]
 """A send: action, stage, visit, run and attempt. Two commands of one journey and key with the same
-place are the same message to the same person.
+place, under two identities, are the same message to the same person.
 """
+Where = tuple[str, str, str, Place]
+"""Group, account that asked, and place."""
+Numbered = tuple[Where, int]
+"""Which of one identity's at its place, from 1 on. Entries of one identity are no doubles of each
+other: the first of one side meets the first of the other, and so on. As both sides are in order and
+the earlier of two stays, those that stay are in order, too: more sides may follow, in any order.
+"""
+
+
+class Held(NamedTuple):
+    """What of completed instances is out: how many each side has at a place, and which are left."""
+
+    counts: tuple[dict[Where, int], dict[Where, int]]
+    taken: set[Numbered]
 
 
 class Merged:
@@ -76,8 +90,8 @@ def merged(
     ended = _ended(ours, theirs, now)
     over = _over(plan, ours, theirs, ended)
     _merge_instances(plan, out, [*ours.instances, *theirs.instances], over, now)
-    held = _merge_open(plan, out, [*ours.open, *theirs.open], now)
-    _merge_waiting(plan, out, [*ours.pending, *theirs.pending], held)
+    held = _merge_open(plan, out, (ours.open, theirs.open), now)
+    _merge_waiting(plan, out, (ours.pending, theirs.pending), held)
     out.state = replace(out.state, identity=replace(ours.identity or NOBODY, ended=ended))
     return out
 
@@ -265,19 +279,28 @@ def place_of(sent: Sent) -> Place:
 
 
 def _merge_waiting(
-    plan: Plan, out: Merged, waiting: list[Pending], held: set[tuple[Group, Place]]
+    plan: Plan, out: Merged, sides: tuple[list[Pending], list[Pending]], held: Held
 ) -> None:
-    """One candidate of a place, and none where a command is out; none of an instance that lost."""
+    """One candidate of a place and number, and none where a command is out; none of an instance
+    that lost.
+    """
     lost = {(one.journey, one.entry_no) for one, _ in out.losers}
+    numbered: list[tuple[Pending, Numbered]] = []
+    for side, counts in zip(sides, held.counts, strict=True):
+        for one in sorted(side, key=asked_at):
+            if (one.journey, one.entry_no) in lost:
+                out.waiting.append(one)
+                continue
+            place = (one.action, one.stage, one.visit, one.run, one.attempt)
+            where = (*group_of(plan, one.journey, one.key), _asker(one), place)
+            numbered.append((one, _number_at(counts, where)))
     kept: list[Pending] = []
-    taken = set(held)
-    for one in sorted(waiting, key=asked_at):
-        group = group_of(plan, one.journey, one.key)
-        place = (group, (one.action, one.stage, one.visit, one.run, one.attempt))
-        if (one.journey, one.entry_no) in lost or place in taken:
+    taken = held.taken
+    for one, at in sorted(numbered, key=lambda each: asked_at(each[0])):
+        if at in taken:
             out.waiting.append(one)
         else:
-            taken.add(place)
+            taken.add(at)
             kept.append(one)
     out.state = replace(out.state, pending=kept)
 
@@ -296,23 +319,41 @@ def asked_at(one: Pending) -> tuple[int, str, str, int, str, int, int]:
 
 
 def _merge_open(
-    plan: Plan, out: Merged, left: list[OpenSend], now: int
-) -> set[tuple[Group, Place]]:
-    """Commands of instances that completed: of those of one place that can be taken back the
-    earliest stays. The places of which one is still out.
+    plan: Plan, out: Merged, sides: tuple[list[OpenSend], list[OpenSend]], now: int
+) -> Held:
+    """Commands of instances that completed: of those of one place and number that can be taken back
+    the earlier stays.
     """
-    known = {one.sent.command_id: one for one in left}
+    held = Held(({}, {}), set())
     kept: list[OpenSend] = []
-    taken: set[tuple[Group, Place]] = set()
-    for one in sorted(known.values(), key=lambda one: _sent_at(one.sent)):
-        if not standing.is_out(one.sent, now):
-            kept.append(one)
-            continue
-        place = (group_of(plan, one.journey, one.key), place_of(one.sent))
-        if place in taken:
+    numbered: list[tuple[OpenSend, Numbered]] = []
+    for side, counts in zip(sides, held.counts, strict=True):
+        for one in sorted(side, key=_open_at):
+            if standing.is_out(one.sent, now):
+                where = (*group_of(plan, one.journey, one.key), _asker(one), place_of(one.sent))
+                numbered.append((one, _number_at(counts, where)))
+            else:
+                kept.append(one)
+    for one, at in sorted(numbered, key=lambda each: _open_at(each[0])):
+        if at in held.taken:
             out.double.append(one)
         else:
-            taken.add(place)
+            held.taken.add(at)
             kept.append(one)
-    out.state = replace(out.state, open=kept)
-    return taken
+    out.state = replace(out.state, open=sorted(kept, key=_open_at))
+    return held
+
+
+def _open_at(one: OpenSend) -> tuple[int, str]:
+    return _sent_at(one.sent)
+
+
+def _asker(one: OpenSend | Pending) -> str:
+    """The account whose journey asked for it, empty where the customer's own did."""
+    return "" if one.asker is None else one.asker.account
+
+
+def _number_at(counts: dict[Where, int], where: Where) -> Numbered:
+    """The next of one side at this place."""
+    counts[where] = counts.get(where, 0) + 1
+    return (where, counts[where])

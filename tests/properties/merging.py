@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.properties.cel_text import NotKnown
-from tests.properties.memory import Issued, Person, Running, Step
+from tests.properties.memory import Candidate, Issued, Person, Running, Step
 from tests.properties.naive import DAY, LINKED, Naive
 from tests.properties.other_actions import is_open
 
@@ -22,6 +22,10 @@ class Merging:
         """All that was the visitor's is the customer's; what is then double, or too much, goes."""
         ours = step.person
         over = self._over(ours, theirs, step.now)
+        sides = [
+            (list(who.waiting), [run for run in who.everything if run.ended])
+            for who in (ours, theirs)
+        ]
         groups = self._groups([*ours.running, *theirs.running])
         for run in theirs.everything:
             run.entry_no += VISITORS * (1 + len(ours.aliases))
@@ -37,6 +41,7 @@ class Merging:
                     if run is not winner:
                         self._lose(step, run, winner)
                 self._call_back_doubles(step, winner)
+        self._part_twins(step, *(self._by_place(step, *side) for side in sides))
         ours.asking_until = None
         self._withdraw(step)
         step.candidates += [each for each in ours.waiting if each.of_identity]
@@ -92,12 +97,42 @@ class Merging:
             if not issued.cancelled:
                 taken.add(place(issued))
 
+    def _by_place(
+        self, step: Step, waiting: list[Candidate], ended: list[Running]
+    ) -> dict[Any, list[Any]]:
+        """What is out of those that ended, then what waits, each in its order."""
+        found: dict[Any, list[Any]] = {}
+        out = [(one.at, one, run) for run in ended for one in run.issued if is_open(one, step.now)]
+        for _, issued, run in sorted(out, key=lambda each: each[0]):
+            found.setdefault((self._group(run), place(issued)), []).append((run, issued))
+        for one in sorted(waiting, key=lambda each: each.asked_at):
+            if one in step.person.waiting:
+                where = (one.action["id"], one.stage, one.visit, one.number, one.attempt)
+                found.setdefault((self._group(one.run), where), []).append((one.run, one))
+        return found
+
+    def _part_twins(
+        self, step: Step, ours: dict[Any, list[Any]], theirs: dict[Any, list[Any]]
+    ) -> None:
+        """Of the first of one at a place and the first of the other the earlier stays; so on."""
+        for where in sorted(ours.keys() & theirs.keys(), key=str):
+            for pair in zip(ours[where], theirs[where], strict=False):
+                run, later = max(pair, key=lambda each: _comes(each[1]))
+                if isinstance(later, Candidate):
+                    self._naive.sending.drop(step, later)
+                else:
+                    self._naive.sending.call_back(step, run, later)
+
     def _withdraw(self, step: Step) -> None:
         """Consent that either withdrew is withdrawn for both (rule K1)."""
         writes = self._naive.profile.consent_writes
         past = step.person.past
         denied = {cell[0] for each in past for cell, granted in writes(each) if not granted}
         self._naive.sending.withdraw(step, denied)
+
+
+def _comes(one: Candidate | Issued) -> tuple[bool, int]:
+    return (True, one.asked_at) if isinstance(one, Candidate) else (False, one.at)
 
 
 def place(issued: Issued) -> tuple[Any, ...]:

@@ -60,14 +60,18 @@ class TakingBack:
             purpose = self.journeys[candidate.run.journey]["purpose"]
             channels = listed(candidate.action)
             if purpose in withdrawn and not any(consent(past, purpose, c) for c in channels):
-                step.person.waiting.remove(candidate)
-                self._say(step, candidate, "CANCELLED")
+                self.drop(step, candidate)
         for run in step.person.everything:
             for issued in run.issued:
                 purpose = issued.purpose
                 needs = issued.kind != "ROUTE"  # who called is answered, whatever they allow
                 if needs and purpose in withdrawn and not consent(past, purpose, issued.channel):
                     self.call_back(step, run, issued)
+
+    def drop(self, step: Step, candidate: Candidate) -> None:
+        """It waits no more."""
+        step.person.waiting.remove(candidate)
+        self._say(step, candidate, "CANCELLED")
 
     def call_back(self, step: Step, run: Running, issued: Issued) -> None:
         if not is_open(issued, step.now):
