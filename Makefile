@@ -204,11 +204,11 @@ bench-memory: native ## A worker's memory while CUSTOMERS (5000000) come to be k
 
 .PHONY: kafka-up
 kafka-up: setup ## Start Apache Kafka on localhost:9092 (KAFKA_PORT; one node, data under var/)
-	@$(BIN)/python -m journey_engine.run.brokers up var/kafka $(KAFKA_PORT)
+	@$(BIN)/python -m deploy.kafka up var/kafka $(KAFKA_PORT)
 
 .PHONY: kafka-down
 kafka-down: setup ## Stop it
-	@$(BIN)/python -m journey_engine.run.brokers down var/kafka
+	@$(BIN)/python -m deploy.kafka down var/kafka
 
 .PHONY: native
 native: setup $(NATIVE)/.built ## Compile the package into var/native (PYTHONPATH=var/native uses it)

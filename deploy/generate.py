@@ -21,7 +21,9 @@ CLUSTER = "journeys"
 """The Strimzi cluster."""
 BROKERS = f"{CLUSTER}-kafka-bootstrap:9093"
 STRIMZI = "kafka.strimzi.io/v1"
-SYNCS = "mm2-offset-syncs.primary.internal"
+COPIED, COPY = "primary", "secondary"
+"""The mirror's names for the two clusters."""
+SYNCS = f"mm2-offset-syncs.{COPIED}.internal"
 """Tells `failover` the offsets; MirrorMaker calls it so, after the cluster that it copies."""
 SHADOWS = "shadow-"
 """What all begins with that is a shadow's own (`Settings.own_prefix`)."""
@@ -90,7 +92,8 @@ def kafka_topics(topics: Topics) -> Iterator[Document]:
 def kafka_users(topics: Topics) -> Iterator[Document]:
     """A KafkaUser for each who speaks to the broker, with what they need and no more: the worker,
     an operator, a shadow and who starts, compares and drops it, KEDA, who publishes a channel's
-    events, who carries out its commands and answers, who reads the reports.
+    events, who carries out its commands and answers, who reads the reports, and the mirror on each
+    of its sides.
     """
     everything = [*topics.all, DEFINITIONS]
     inputs, commands = _named(topics.inputs), _named(topics.commands)
@@ -139,6 +142,29 @@ def kafka_users(topics: Topics) -> Iterator[Document]:
         "reports",
         *(_may("topic", name, "Read") for name in outputs),
         _may("group", "reports", "Read", prefix=True),
+    )
+    yield from _mirror_users(everything)
+
+
+def _mirror_users(everything: Iterable[str]) -> Iterator[Document]:
+    """One reads on the cluster that is copied, one writes on the other: each cluster has both."""
+    groups = ((APP_DEFAULT, False), ("sender-", True), ("reports", True))
+    yield _user(
+        "mirror-source",
+        *(_may("topic", name, "Read", "DescribeConfigs") for name in everything),
+        *(_may("group", name, "Describe", prefix=prefix) for name, prefix in groups),
+    )
+    kept = ("Create", "Read", "Write", "DescribeConfigs")
+    connect = f"{COPIED}-mm2"
+    yield _user(
+        "mirror-target",
+        *(_may("topic", name, *kept, "Alter", "AlterConfigs") for name in everything),
+        *(_may("group", name, "Read", prefix=prefix) for name, prefix in groups),
+        _may("topic", "mm2-", *kept, prefix=True),
+        _may("topic", f"{COPIED}.checkpoints.internal", *kept),
+        _may("group", connect, "Read"),
+        _may("transactionalId", f"{connect}-", "Write", prefix=True),
+        _may("transactionalId", f"connect-cluster-{connect}", "Write"),
     )
 
 
@@ -222,20 +248,24 @@ def _mirror(topics: Topics) -> str:
     """
     names = ", ".join(sorted((*topics.all, DEFINITIONS)))
     lines = {
-        "clusters": "primary, secondary",
+        "clusters": f"{COPIED}, {COPY}",
         "config.providers": "env",
         "config.providers.env.class": (
             "org.apache.kafka.common.config.provider.EnvVarConfigProvider"
         ),
-        "primary.bootstrap.servers": "${env:PRIMARY_BROKERS}",
-        "secondary.bootstrap.servers": "${env:SECONDARY_BROKERS}",
-        "primary->secondary.enabled": "true",
-        "primary->secondary.topics": names,
-        "primary->secondary.sync.group.offsets.enabled": "true",
-        "secondary->primary.enabled": "false",
+        **_way_in(COPIED, "mirror-source"),
+        **_way_in(COPY, "mirror-target"),
+        f"{COPIED}->{COPY}.enabled": "true",
+        f"{COPIED}->{COPY}.topics": names,
+        f"{COPIED}->{COPY}.sync.group.offsets.enabled": "true",
+        f"{COPY}->{COPIED}.enabled": "false",
+        # They would be written to the cluster that is copied, where a mirror only reads.
+        "emit.heartbeats.enabled": "false",
+        # Each cluster's users are made there; to copy rights needs those of an administrator.
+        "sync.topic.acls.enabled": "false",
         "replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
-        "primary.consumer.isolation.level": "read_committed",
-        "secondary.exactly.once.source.support": "enabled",
+        f"{COPIED}.consumer.isolation.level": "read_committed",
+        f"{COPY}.exactly.once.source.support": "enabled",
         "dedicated.mode.enable.internal.rest": "true",
         "listeners": "http://127.0.0.1:${env:MIRROR_PORT}",
         "offset-syncs.topic.location": "target",
@@ -244,10 +274,29 @@ def _mirror(topics: Topics) -> str:
         "tasks.max": "4",
         "replication.factor": "${env:REPLICATION}",
     }
-    own = ("offset-syncs.topic", "checkpoints.topic", "heartbeats.topic")
+    own = ("offset-syncs.topic", "checkpoints.topic")
     kept = ("config.storage", "offset.storage", "status.storage")
     lines |= {f"{name}.replication.factor": "${env:REPLICATION}" for name in (*own, *kept)}
     return f"# {MADE}\n" + "".join(f"{name} = {value}\n" for name, value in lines.items())
+
+
+def _way_in(cluster: str, user: str) -> Mapping[str, str]:
+    """How the mirror comes to a cluster: SASL over TLS, unless its environment says PLAINTEXT."""
+
+    def told(what: str) -> str:
+        return f"${{env:{cluster.upper()}_{what}}}"
+
+    return {
+        f"{cluster}.bootstrap.servers": told("BROKERS"),
+        f"{cluster}.security.protocol": told("SECURITY_PROTOCOL"),
+        f"{cluster}.sasl.mechanism": "SCRAM-SHA-512",
+        f"{cluster}.sasl.jaas.config": (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required "
+            f'username="{APP_DEFAULT}-{user}" password="{told("PASSWORD")}";'
+        ),
+        f"{cluster}.ssl.truststore.type": "PEM",
+        f"{cluster}.ssl.truststore.location": told("CA_FILE"),
+    }
 
 
 def _with_sizes(page: str, topics: Topics) -> str:

@@ -95,6 +95,8 @@ def slo_tests(slo: Slo, rules_file: str) -> dict[str, Any]:
     healthy = Stretch(_QUIET_M, slo.budget * 0.5)
     tried = [History(f"{slo.name} in good order", (healthy,))]
     tried += [history for burn in BURNS for history in histories(slo, burn)]
+    if slo.name == "restore":
+        tried.append(History("restore without a worker", (healthy, Stretch(60, 1.0))))
     return {
         "rule_files": [rules_file],
         "evaluation_interval": f"{every}m",
@@ -176,8 +178,10 @@ def fed(slo: Slo, stretches: tuple[Stretch, ...], job: str) -> Series:
             series[refused] = counted(wrong)
             series[f"{contract.INPUT_DELAY.name}_count{labelled}}}"] = counted(total)
         else:
-            series[f"{contract.PARTITIONS.exposed}{labelled}}}"] = held(good)
-            declared = [(steps, 2 * count) for steps, count in total]
+            # Where none is served, no worker is there to tell.
+            at_work = [(steps, count or None) for steps, count in good]
+            declared = [(steps, count and 2 * TRAFFIC) for steps, count in at_work]
+            series[f"{contract.PARTITIONS.exposed}{labelled}}}"] = held(at_work)
             series[f"{contract.DECLARED.exposed}{labelled}}}"] = held(declared)
     return series
 
@@ -191,7 +195,8 @@ def counted(stretches: list[tuple[int, int]]) -> str:
     return " ".join(told)
 
 
-def held(stretches: list[tuple[int, int]]) -> str:
-    """A gauge's values."""
+def held(stretches: list[tuple[int, int | None]]) -> str:
+    """A gauge's values; None where nothing tells one."""
     first = stretches[0][1]
-    return " ".join([str(first), *(f"{value}x{steps - 1}" for steps, value in stretches)])
+    told = (f"_x{steps}" if value is None else f"{value}x{steps - 1}" for steps, value in stretches)
+    return " ".join([str(first), *told])

@@ -163,9 +163,13 @@ INDICATORS: Final = {
         _not_served,
     ),
 }  # fmt: skip
+_DECLARED: Final = (
+    f"(max by (job) ({contract.DECLARED.exposed})"
+    f" or max by (job) (last_over_time({contract.DECLARED.exposed}[{WINDOWS[-1]}])))"
+)
+"""Where no worker is scraped, as many as the last ones told: all of them stand still."""
 SERVED_SHARE: Final = (
-    f"clamp_max(sum by (job) ({contract.PARTITIONS.exposed})"
-    f" / max by (job) ({contract.DECLARED.exposed}), 1)"
+    f"clamp_max((sum by (job) ({contract.PARTITIONS.exposed}) or 0 * {_DECLARED}) / {_DECLARED}, 1)"
 )
 
 

@@ -36,6 +36,7 @@ class Source(StrEnum):
 
     EVENT_TYPES = "event types of the schemas"
     JOURNEYS = "journeys of the definitions"
+    STAGES = "stages of the journeys"
     CHANNELS = "channels of the definitions"
     TOPICS = "topics that are read"
     PARTITIONS = "partitions of the app"
@@ -177,7 +178,7 @@ STAGES = _metric(
     "instances",
     "Instances that came to a stage.",
     _JOURNEY,
-    Label("stage", Source.JOURNEYS),
+    Label("stage", Source.STAGES),
 )
 COMMANDS = _metric(
     Kind.COUNTER,

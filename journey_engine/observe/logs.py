@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 CUSTOMER_FIELDS = ("customer_id", "anonymous_id", "account_id", "key")
-_QUIET = ("aiokafka", "faust", "mode", "aiohttp", "httpx", "httpx2")
+_QUIET = ("aiokafka", "faust", "mode", "aiohttp", "asyncio", "httpcore2", "httpx", "httpx2")
 REPEAT_S = 30.0
 """A line of a library's code may log once in this time: Kafka's client, in an outage, does so many
 times a second.

@@ -34,6 +34,11 @@ class Traces:
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("journey_engine")
 
+    @staticmethod
+    def lost() -> bool:
+        """Whether spans go nowhere, since nobody has set OpenTelemetry's SDK up in this process."""
+        return isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
     @contextmanager
     def publishing(self, event_type: str, topic: str) -> Iterator[str | None]:
         """A span around the publication of an event; its `traceparent`, if it is sampled."""

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,8 @@ from typing import IO, ClassVar, Self
 KAFKA_HOME = Path(__file__).parents[2] / "deploy" / "kafka"
 _WATCH = 'read -r _; kill -TERM "$1" 2>/dev/null'
 """Waits for the end of its input, which comes when the parent ends, then stops the broker."""
+KAFKA = "kafka.Kafka"
+"""Its program, by which its process is known."""
 
 
 class BrokerError(Exception):
@@ -131,7 +132,7 @@ class _Process:
                 raise BrokerError(
                     f"{self.name} ended with code {process.returncode}: {self._complaint()}"
                 )
-            if _listens(self.port):
+            if listens(self.port):
                 return
             time.sleep(0.02)
         raise BrokerError(
@@ -213,7 +214,7 @@ class KafkaBroker(_Process):
             self._format(java, config)
         heap = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         options = [*heap, *self.java_options]
-        return _spawn([*java[:1], *options, *java[1:], "kafka.Kafka", str(config)], self.log, {})
+        return _spawn([*java[:1], *options, *java[1:], KAFKA, str(config)], self.log, {})
 
     def _format(self, java: list[str], config: Path) -> None:
         cluster = urlsafe_b64encode(b"j" + os.urandom(15)).decode()[:22]  # no option's hyphen first
@@ -222,7 +223,7 @@ class KafkaBroker(_Process):
 
     def _write_config(self) -> Path:
         template = (KAFKA_HOME / "server.properties").read_text(encoding="utf-8")
-        config = self.data / "server.properties"
+        config = config_of(self.data)
         config.write_text(
             template.format(
                 listeners=_listeners({self.port: self.port, **self._fronts}),
@@ -240,6 +241,11 @@ class KafkaBroker(_Process):
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
             return f"see {self.log}; its last lines:\n" + "\n".join(lines[-5:])
         return f"no log at {self.log}"
+
+
+def config_of(data: Path) -> Path:
+    """The settings of the Kafka whose data lie there: what its process was started with."""
+    return data.absolute() / "server.properties"
 
 
 def _listeners(ports: Mapping[int, int], *, advertised: bool = False) -> str:
@@ -312,65 +318,8 @@ def watch_over(pid: int) -> subprocess.Popen[bytes] | None:
     )
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether anything does there, on this machine."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def kafka_up(data: Path, port: int) -> str:
-    """Start a Kafka that outlives this process; its address. One that runs already is kept.
-
-    Raises:
-        BrokerError: it did not start.
-    """
-    if _listens(port):
-        return f"127.0.0.1:{port}"
-    broker = KafkaBroker(data, port)
-    broker.start()
-    (broker.data / "pid").write_text(str(broker.pid), encoding="ascii")
-    broker.leave_running()
-    return broker.address
-
-
-def kafka_down(data: Path) -> bool:
-    """Stop the Kafka of `kafka_up`; False if none ran."""
-    record = data / "pid"
-    try:
-        pid = int(record.read_text(encoding="ascii"))
-        os.kill(pid, signal.SIGTERM)
-    except (OSError, ValueError):
-        record.unlink(missing_ok=True)
-        return False
-    record.unlink()
-    deadline = time.monotonic() + KafkaBroker.stop_timeout_s
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    os.kill(pid, signal.SIGKILL)
-    return True
-
-
-def main(arguments: list[str]) -> int:
-    """`python -m journey_engine.run.brokers up FOLDER PORT`, or `down FOLDER`: the exit code."""
-    match arguments:
-        case ["up", folder, port]:
-            try:
-                sys.stdout.write(f"Kafka runs at {kafka_up(Path(folder), int(port))}\n")
-            except BrokerError as error:
-                sys.stderr.write(f"error: {error}\n")
-                return 1
-            return 0
-        case ["down", folder]:
-            stopped = kafka_down(Path(folder))
-            sys.stdout.write("Kafka stopped\n" if stopped else "no Kafka ran\n")
-            return 0
-    sys.stderr.write(f"usage: python -m {__spec__.name} up FOLDER PORT | down FOLDER\n")
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -37,7 +37,7 @@ from journey_engine.run.store import StoreError
 from journey_engine.run.stores import Stores
 from journey_engine.run.supervisor import PortsTakenError, require_ports
 from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics, cluster_of
-from journey_engine.run.tracing import traces_of
+from journey_engine.run.tracing import workers_traces
 from journey_engine.run.wiring import Wiring
 from journey_engine.run.worker import Worker
 from journey_engine.run.writing_ids import frame_with_ids
@@ -99,7 +99,7 @@ def build(
         store=Stores(settings, cluster=cluster).open,
         changelogs=KafkaChangelogs(settings, wanted),
     )
-    traces = traces_of(settings)
+    traces = workers_traces(settings)
     parts = Parts(
         encoding=Encoding(
             wanted, definitions.schemas, metrics, topics.outputs["deadletters"].max_bytes

@@ -24,7 +24,13 @@ from journey_engine.define.topics import Topics, TopicSpec
 from journey_engine.run.naming import full_names
 from journey_engine.run.settings import Settings
 
-MAX_BYTES = "max.message.bytes"
+CLEANUP, MAX_BYTES, MIN_IN_SYNC = "cleanup.policy", "max.message.bytes", "min.insync.replicas"
+AT_LEAST = ("retention.ms", "delete.retention.ms", "min.compaction.lag.ms", MAX_BYTES, MIN_IN_SYNC)
+"""Where more than declared does no harm; -1 is without end."""
+NEEDED = (CLEANUP, MAX_BYTES)
+"""Where it is otherwise, states are lost or a worker stops: none begins. Whose time records bear is
+not among them: a mirror does not take it over, and `failover` must go on there.
+"""
 TOMBSTONES_KEPT_MS = 24 * 3_600_000
 """`delete.retention.ms`: a store not written for longer would bring deleted states back."""
 LISTED_WITHIN_S = 10
@@ -159,7 +165,8 @@ async def check_topics(settings: Settings, topics: Topics) -> None:
 
     Raises:
         BrokerAbsentError: no broker answers.
-        TopicsError: one is missing, differs in partitions, or takes too small records.
+        TopicsError: one is missing, differs in partitions or in how Kafka deletes from it, or takes
+            too small records.
     """
     async with connected(settings) as admin:
         # Asking for a topic by name would make it on some brokers: the list does not.
@@ -168,13 +175,14 @@ async def check_topics(settings: Settings, topics: Topics) -> None:
         faults = [f"{name} is missing" for name in sorted(wanted) if name not in present]
         there = sorted(name for name in wanted if name in present)
         faults += await _partition_faults(admin, there, topics.partitions)
-        faults += await _size_faults(admin, {name: wanted[name] for name in there})
+        faults += await _config_faults(admin, {name: wanted[name] for name in there})
         faults += _batch_faults(settings, wanted)
     if faults:
         raise TopicsError(
             "topics are not as topics.yaml declares them:\n  "
             + "\n  ".join(faults)
-            + "\n`journey-engine topics create` makes the missing ones. To change the number of "
+            + "\n`journey-engine topics create` makes the missing ones; for one that is set "
+            "otherwise, `journey-engine doctor` says how to set it. To change the number of "
             "partitions of an app that has states, move them: `journey-engine repartition`."
         )
 
@@ -257,8 +265,8 @@ def _owned(settings: Settings, topics: Topics) -> Mapping[str, TopicSpec]:
 def config_of(spec: TopicSpec) -> dict[str, str]:
     """What Kafka is told of a topic, by Kafka's own names."""
     config = {
-        "cleanup.policy": spec.cleanup,
-        "min.insync.replicas": str(spec.min_in_sync),
+        CLEANUP: spec.cleanup,
+        MIN_IN_SYNC: str(spec.min_in_sync),
         MAX_BYTES: str(spec.max_bytes),
     }
     if spec.cleanup == "delete":
@@ -269,6 +277,13 @@ def config_of(spec: TopicSpec) -> dict[str, str]:
     if spec.timestamp == "append":
         config["message.timestamp.type"] = "LogAppendTime"
     return config
+
+
+def suffices(key: str, value: str, wanted: str) -> bool:
+    """Whether a topic's setting is what it is to be, or more where more does no harm."""
+    if value == wanted:
+        return True
+    return key in AT_LEAST and (int(value) < 0 or 0 <= int(wanted) <= int(value))
 
 
 def _new(name: str, spec: TopicSpec) -> NewTopic:
@@ -313,17 +328,18 @@ def _batch_faults(settings: Settings, wanted: Mapping[str, TopicSpec]) -> list[s
     ]
 
 
-async def _size_faults(admin: AIOKafkaAdminClient, wanted: Mapping[str, TopicSpec]) -> list[str]:
+async def _config_faults(admin: AIOKafkaAdminClient, wanted: Mapping[str, TopicSpec]) -> list[str]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
-    faults = []
     try:
         answers = await admin.describe_configs(resources)
     except KafkaError as error:
         return [f"the topics' settings cannot be read: {error}"]
+    faults = []
     for answer in answers:
         for _, _, _, name, entries in answer.resources:
-            sizes = {entry[0]: entry[1] for entry in entries}
-            size = sizes.get(MAX_BYTES)
-            if size is not None and int(size) < wanted[name].max_bytes:
-                faults.append(f"{name} takes records of {size} bytes, not {wanted[name].max_bytes}")
+            actual, declared = {entry[0]: entry[1] for entry in entries}, config_of(wanted[name])
+            for key in NEEDED:
+                value = actual.get(key)
+                if value is not None and not suffices(key, value, declared[key]):
+                    faults.append(f"{name}: {key} is {value}, not {declared[key]}")
     return faults

@@ -20,8 +20,10 @@ OPERATIONS = {
     "Write": 4,
     "Create": 5,
     "Delete": 6,
+    "Alter": 7,
     "Describe": 8,
     "DescribeConfigs": 10,
+    "AlterConfigs": 11,
 }
 ALLOW = 3
 

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,11 +16,17 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from journey_engine.run.brokers import EmbeddedBroker, KafkaBroker
+from deploy.kafka.__main__ import kafka_down, kafka_up
+from journey_engine.run.brokers import (
+    BrokerError,
+    EmbeddedBroker,
+    KafkaBroker,
+    free_port,
+)
 from journey_engine.run.producers import Output
 from journey_engine.run.producing import Message
 from journey_engine.run.settings import load
-from tests.broker.rig import PATIENCE_S
+from tests.broker.rig import PATIENCE_S, ROOT
 
 STARTED_AND_KILLED = """
 import signal, sys, time
@@ -115,6 +124,46 @@ def test_a_broker_ends_with_the_process_that_started_it(death: signal.Signals) -
         process.send_signal(death)
         process.wait(PATIENCE_S)
     assert gone(pid)
+
+
+@pytest.mark.kafka
+def test_a_kafka_that_is_left_running_is_kept_and_stopped(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    assert kafka_up(tmp_path, kafka_broker.port) == kafka_broker.address
+    assert not kafka_down(tmp_path)
+    port = free_port()
+    up = [sys.executable, "-m", "deploy.kafka", "up", str(tmp_path), str(port)]
+    said = subprocess.run(up, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert said == f"Kafka runs at {kafka_up(tmp_path, port)}\n"
+    pid = int((tmp_path / "pid").read_text())
+    assert kafka_down(tmp_path)
+    assert gone(pid)
+    assert not kafka_down(tmp_path)
+
+
+def test_what_listens_and_is_no_kafka_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        def hang_up() -> None:
+            for _ in range(2):
+                other.accept()[0].close()
+
+        answering = Thread(target=hang_up)
+        answering.start()
+        with pytest.raises(BrokerError, match=f"on 127.0.0.1:{port} does not answer as a Kafka"):
+            kafka_up(tmp_path, port)
+        answering.join()
+
+
+def test_a_process_that_has_the_id_by_chance_is_let_be(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (tmp_path / "pid").write_text(str(other.pid))
+        assert not kafka_down(tmp_path)
+        assert other.poll() is None
+        other.kill()
+    assert not (tmp_path / "pid").exists()
 
 
 def fail_within(broker: EmbeddedBroker, pids: list[int]) -> None:

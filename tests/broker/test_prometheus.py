@@ -155,10 +155,10 @@ def within_buckets(metric: Metric, bound: str) -> bool:
 
 def allowed(label: Label, value: str, rig: Rig) -> bool:
     plan = rig.plan
-    stages = {stage for journey in plan.journeys for stage in journey.stages}
     names: dict[Source, set[str]] = {
         Source.EVENT_TYPES: set(SCHEMAS.events),
-        Source.JOURNEYS: {journey.name for journey in plan.journeys} | stages,
+        Source.JOURNEYS: {journey.name for journey in plan.journeys},
+        Source.STAGES: {stage for journey in plan.journeys for stage in journey.stages},
         Source.CHANNELS: set(plan.channels),
         Source.TOPICS: set(rig.names.read),
         Source.PARTITIONS: {str(number) for number in range(rig.topics.partitions)},

@@ -161,6 +161,8 @@ FORBIDDEN: Sequence[tuple[str, Deed, str]] = (
     ("keda", reads, "interactions.web.v1"),
     ("reports", writes, "journey.decisions.v1"),
     ("shadow", writes, "commands.email.v1"),
+    ("mirror-source", writes, "interactions.web.v1"),
+    ("mirror-target", transacts, f"{APP}-0"),
 )
 
 

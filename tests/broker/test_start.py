@@ -1,6 +1,7 @@
 """A worker that cannot start says why, soon, and ends with 1."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,8 +9,15 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from journey_engine.define.topics import Cleanup
 from journey_engine.run.brokers import free_port
-from journey_engine.run.topics import BrokerAbsentError, TopicsError, check_topics, create_topics
+from journey_engine.run.topics import (
+    BrokerAbsentError,
+    TopicsError,
+    check_topics,
+    create_topic,
+    create_topics,
+)
 from tests.broker.rig import PATIENCE_S, Rig
 from tests.broker.shipped import ShippedRig
 
@@ -72,6 +80,20 @@ async def test_partition_counts_that_differ_are_named(rig: Rig) -> None:
     await rig.create()
     with pytest.raises(TopicsError, match=f"{rig.names.inputs[1]} has 5 partitions, not 3"):
         await check_topics(rig.settings, rig.topics)
+
+
+@pytest.mark.parametrize(("declared", "there"), [("compact", "delete"), ("delete", "compact")])
+async def test_a_changelog_from_which_kafka_deletes_otherwise_is_named(
+    rig: Rig, declared: Cleanup, there: Cleanup
+) -> None:
+    changelog = rig.topics.internal["customers-changelog"]
+    internal = {**rig.topics.internal, "customers-changelog": replace(changelog, cleanup=declared)}
+    topics = replace(rig.topics, internal=internal)
+    name = rig.names.changelog
+    await create_topic(rig.settings, replace(changelog, cleanup=there))
+    await create_topics(rig.settings, topics)
+    with pytest.raises(TopicsError, match=f"{name}: cleanup.policy is {there}, not {declared}"):
+        await check_topics(rig.settings, topics)
 
 
 async def test_made_topics_pass_the_check_and_are_made_once(rig: Rig) -> None:

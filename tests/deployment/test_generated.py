@@ -104,6 +104,18 @@ def test_an_operator_may_read_the_offsets_that_the_mirror_tells() -> None:
     assert f"--syncs {syncs[1]}" in (DEPLOY / "README.md").read_text()
 
 
+def test_the_mirror_reads_on_one_side_and_writes_on_the_other() -> None:
+    text = (DEPLOY / "mirror" / "mm2.properties").read_text()
+    lines = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    copied = set(lines["primary->secondary.topics"].split(", "))
+    for cluster, user in (("primary", "mirror-source"), ("secondary", "mirror-target")):
+        assert f'username="{APP_DEFAULT}-{user}"' in lines[f"{cluster}.sasl.jaas.config"]
+        literal = {name for kind, name, how in rights(user) if (kind, how) == ("topic", "literal")}
+        assert literal >= copied
+    looks = {"Read", "Describe", "DescribeConfigs"}
+    assert all(operations <= looks for operations in rights("mirror-source").values())
+
+
 def test_a_shadow_reads_what_the_app_has_and_writes_what_is_its_own_alone() -> None:
     of_it = rights("shadow")
     own = {place for place, operations in of_it.items() if operations - {"Read", "DescribeConfigs"}}

@@ -90,6 +90,15 @@ def test_histories_end_with_what_they_say() -> None:
 def test_series_go_on_where_the_last_stretch_ended() -> None:
     assert counted([(3, 10), (2, 0), (2, 5)]) == "0 10+10x2 30+0x1 35+5x1"
     assert held([(2, 7), (3, 4)]) == "7 7x1 4x2"
+    assert held([(2, 7), (3, None), (2, 7)]) == "7 7x1 _x3 7x1"
+
+
+def test_partitions_that_no_worker_tells_of_stand_still() -> None:
+    tests = loaded(DEPLOY / "prometheus/tests/restore.yaml")["tests"]
+    gone = [test for test in tests if test["name"] == "restore without a worker"]
+    assert [each["values"].split()[-1] for each in gone[0]["input_series"]] == ["_x15"] * 4
+    fired = {each["exp_labels"]["window"] for each in gone[0]["alert_rule_test"][0]["exp_alerts"]}
+    assert fired == {burn.long for burn in BURNS}
 
 
 def test_windows_are_a_twelfth_of_one_another() -> None:

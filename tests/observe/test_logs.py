@@ -23,6 +23,18 @@ def test_an_operator_may_ask_for_the_ids(capfd: pytest.CaptureFixture[str]) -> N
     assert json.loads(capfd.readouterr().err)["customer_id"] == "ann"
 
 
+def test_libraries_speak_from_warnings_on_whatever_the_level(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure(json=True, level="debug")
+    for library in ("aiokafka.conn", "asyncio", "httpcore2.connection", "httpx2"):
+        logging.getLogger(library).debug("busy")
+        logging.getLogger(library).info("busy")
+        logging.getLogger(library).warning("no connection of %s", library)
+    said = {json.loads(line)["level"] for line in capfd.readouterr().err.splitlines()}
+    assert said == {"warning"}
+
+
 def test_what_a_library_repeats_is_left_out_and_counted(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

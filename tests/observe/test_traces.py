@@ -1,5 +1,8 @@
 """Which spans are left, of which inputs, and what they are linked to."""
 
+import subprocess
+import sys
+
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import ValidationError
@@ -19,6 +22,17 @@ from tests.run.shop import CHANNEL_TOPICS, DAY, INPUTS, SCHEMAS, START, line, wi
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = f"00-{TRACE}-{SPAN}-01"
 UNSAMPLED = f"00-{TRACE}-{SPAN}-00"
+
+SET_UP = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+"""
+BEGIN = """
+from journey_engine.run.settings import load
+from journey_engine.run.tracing import workers_traces
+workers_traces(load(traces=True))
+"""
 
 
 def decided(event: LogLine, traceparent: str | None) -> list[Decided]:
@@ -117,3 +131,13 @@ def test_off_it_is_nothing_and_without_the_extra_it_is_refused(
     monkeypatch.setattr(settings, "find_spec", lambda _: None)
     with pytest.raises(ValidationError, match=r"pip install 'journey-engine\[otel\]'"):
         settings.load(traces=True)
+
+
+@pytest.mark.parametrize(("set_up", "said"), [("", 1), (SET_UP, 0)])
+def test_a_worker_says_that_its_spans_go_nowhere(set_up: str, said: int) -> None:
+    """In a process of its own: what is set up once stays."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{set_up}\n{BEGIN}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("spans_lost") == said
+    assert done.stdout.count("opentelemetry-instrument") == said

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,16 +12,20 @@ from typing import Self
 from journey_engine.run.brokers import KAFKA_HOME, free_port, watch_over
 
 MIRROR_HOME = KAFKA_HOME.parent / "mirror"
+PLAIN = {f"{side}_SECURITY_PROTOCOL": "PLAINTEXT" for side in ("PRIMARY", "SECONDARY")}
 
 
 class Mirror:
     """From one Kafka to another; killed at the end."""
 
-    def __init__(self, primary: str, secondary: str, log: Path) -> None:
+    def __init__(
+        self, primary: str, secondary: str, log: Path, access: Mapping[str, str] = PLAIN
+    ) -> None:
         addresses = {"PRIMARY_BROKERS": primary, "SECONDARY_BROKERS": secondary}
         self._environment = {
             **os.environ,  # noqa: TID251 - handed on to the child untouched
             **addresses,
+            **access,
             "MIRROR_PORT": str(free_port()),
             "REPLICATION": "1",
         }

@@ -9,18 +9,9 @@ from aiokafka.errors import KafkaError
 from journey_engine.define.topics import TopicSpec
 from journey_engine.run.doctor.asking import FORBIDDEN, UNKNOWN_TOPIC, Described, Operation
 from journey_engine.run.doctor.finding import Finding, Notes, Patient
-from journey_engine.run.topics import MAX_BYTES, config_of
+from journey_engine.run.topics import NEEDED, config_of, suffices
 
-CLEANUP, MIN_IN_SYNC = "cleanup.policy", "min.insync.replicas"
-AT_LEAST = (
-    "retention.ms",
-    "delete.retention.ms",
-    "min.compaction.lag.ms",
-    MAX_BYTES,
-    MIN_IN_SYNC,
-)
-"""Where more than declared does no harm; -1 is without end."""
-GRAVE = (CLEANUP, MAX_BYTES, "message.timestamp.type")
+GRAVE = (*NEEDED, "message.timestamp.type")
 """What loses states, stops a worker or bends its clock."""
 
 
@@ -108,7 +99,7 @@ async def _compare(
 def _compare_one(notes: Notes, topic: str, spec: TopicSpec, actual: Mapping[str, str]) -> None:
     for key, wanted in config_of(spec).items():
         value = actual.get(key)
-        if value is None or value == wanted or _is_more(key, value, wanted):
+        if value is None or suffices(key, value, wanted):
             continue
         tell = notes.error if key in GRAVE else notes.warn
         tell(
@@ -116,12 +107,6 @@ def _compare_one(notes: Notes, topic: str, spec: TopicSpec, actual: Mapping[str,
             f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config "
             f"{key}={wanted}",
         )
-
-
-def _is_more(key: str, value: str, wanted: str) -> bool:
-    if key not in AT_LEAST:
-        return False
-    return int(value) < 0 or 0 <= int(wanted) <= int(value)
 
 
 def _batches(notes: Notes, patient: Patient) -> None:

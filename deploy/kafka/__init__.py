@@ -1,0 +1,1 @@
+"""The Apache Kafka of tests and of development: what Maven resolves, its settings, how it stays."""
