@@ -182,7 +182,8 @@ def _read(settings: "Settings", names: "Names", whole: str | None = None) -> "li
     from journey_engine.run.topics import require_topics
 
     async def read() -> "list[Letter]":
-        await require_topics(settings, [names.outputs[OutKind.DEADLETTER]])
+        topic = names.outputs[OutKind.DEADLETTER]
+        await require_topics(settings, [topic], partitions=names.partitions)
         return await read_letters(settings, names, lambda letter: letter.place == whole)
 
     return run(read(), settings)

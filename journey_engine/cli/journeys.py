@@ -74,7 +74,7 @@ def _rows(settings: "Settings", where: Definitions, today: "dt.date") -> list[di
 
     names = names_of(settings, where)
     known = cards(_texts(settings, where))
-    run(require_topics(settings, [names.changelog]), settings)
+    run(require_topics(settings, [names.changelog], partitions=names.partitions), settings)
     found = run(census(tail(settings, [names.changelog], names.partitions)), settings)
     living: Counter[tuple[str, int]] = Counter()
     for (journey, version, _), count in found.living.items():

@@ -48,5 +48,5 @@ async def _read(settings: "Settings", known: "Names") -> "list[Lag]":
     from journey_engine.run.lag import read_lag
     from journey_engine.run.topics import require_topics
 
-    await require_topics(settings, list(known.read))
+    await require_topics(settings, known.read, partitions=known.partitions)
     return await read_lag(settings, known)

@@ -12,13 +12,15 @@ EMBEDDED = "embedded"
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
-    """Where the definitions lie."""
+    """Where the definitions lie; what is not said comes from the settings (`cli.folders`)."""
 
     topologies: Path = Path("topologies")
-    """The folder of the definitions: the company's files and `journeys/`."""
+    """The folder of the definitions (the company's files and `journeys/`); else
+    `JOURNEY_TOPOLOGIES`.
+    """
 
     schemas: Path = Path("schemas")
-    """The folder of the Avro schemas."""
+    """The folder of the Avro schemas; else `JOURNEY_SCHEMAS`."""
 
 
 @Parameter(name="*")
@@ -34,7 +36,7 @@ class Log:
 
 
 HERE = Definitions()
-"""The definitions of the folder where the command runs."""
+"""The definitions that the settings name, or those of the folder where the command runs."""
 
 
 @Parameter(name="*")
