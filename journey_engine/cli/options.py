@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 EMBEDDED = "embedded"
+ON_EMBEDDED: dict[str, Any] = {
+    "security_protocol": "PLAINTEXT",
+    "guarantee": "auto",
+    "idempotent_producer": False,
+}
+"""The settings of who talks to an embedded broker, whatever the environment says of another."""
 
 
 @Parameter(name="*")
