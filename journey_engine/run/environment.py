@@ -6,6 +6,7 @@ variable with `_FILE` behind it (`JOURNEY_SASL_PASSWORD_FILE`), or all of them i
 `JOURNEY_SECRETS_DIR`.
 """
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -27,6 +29,9 @@ CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 SECRETS_VARIABLE = f"{PREFIX}SECRETS_DIR"
 FILE_SUFFIX = "_FILE"
 """Behind a secret's variable: it names the file that holds the secret."""
+
+_NOT_SETTINGS = f"{PREFIX}ENGINE_"
+"""What Kubernetes tells of a service `journey-engine`, and how a wheel is built."""
 
 
 class Sources(BaseSettings):
@@ -77,9 +82,12 @@ def read(kind: type[S], config: Path | None = None, **overrides: object) -> S:
     path = config or (Path(named) if (named := environ.get(CONFIG_VARIABLE)) else None)
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"no settings file {path}")
-    places = SettingsConfigDict(
-        yaml_file=path, secrets_dir=environ.get(SECRETS_VARIABLE), title=kind.__name__
-    )
+    secrets = environ.get(SECRETS_VARIABLE) or None
+    if secrets is not None and not Path(secrets).is_dir():
+        raise FileNotFoundError(
+            f"no folder of secrets {secrets}: mount them there, or unset {SECRETS_VARIABLE}"
+        )
+    places = SettingsConfigDict(yaml_file=path, secrets_dir=secrets, title=kind.__name__)
     located = cast("type[S]", type(kind.__name__, (kind,), {"model_config": places}))
     try:
         return located(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
@@ -89,6 +97,32 @@ def read(kind: type[S], config: Path | None = None, **overrides: object) -> S:
         mark = getattr(error, "problem_mark", None)  # what is there may be a secret
         why = f"line {mark.line + 1}, column {mark.column + 1}" if mark else error
         raise SettingsError(f"{path} is no mapping of settings in YAML: {why}") from error
+
+
+def unknown(kind: type[Sources]) -> dict[str, str]:
+    """The variables that are named like settings of this kind and that nobody reads, each with what
+    to do about it.
+    """
+    environ = os.environ  # noqa: TID251 - this module is the one reader
+    fields = {PREFIX + name.upper(): field for name, field in kind.model_fields.items()}
+    files = {name + FILE_SUFFIX for name, field in fields.items() if _is_secret(field)}
+    known = {*fields, *files, CONFIG_VARIABLE, SECRETS_VARIABLE}
+    return {
+        name: _hint(name, sorted(known))
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known and not name.startswith(_NOT_SETTINGS)
+    }
+
+
+def _hint(name: str, known: list[str]) -> str:
+    own = [each.removeprefix(PREFIX) for each in known]  # what all begin with makes nothing alike
+    if near := difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1):
+        return f"did you mean `{PREFIX}{near[0]}`?"
+    return "`worker --print-config` lists the settings"
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return field.annotation == SecretStr | None
 
 
 def _read_secrets(settings_cls: type[BaseSettings]) -> dict[str, Any]:
@@ -102,7 +136,7 @@ def _read_secrets(settings_cls: type[BaseSettings]) -> dict[str, Any]:
     return {
         name: _read_secret(PREFIX + name.upper(), environ)
         for name, field in settings_cls.model_fields.items()
-        if field.annotation == SecretStr | None and PREFIX + name.upper() + FILE_SUFFIX in environ
+        if _is_secret(field) and PREFIX + name.upper() + FILE_SUFFIX in environ
     }
 
 

@@ -17,7 +17,9 @@ from journey_engine.run.registry_settings import RegistrySettings
 
 SHADOW_NAME = r"^([a-z0-9][a-z0-9-]*)?$"
 OAUTH = "OAUTHBEARER"
-TOKEN_BYTES_MIN = 16
+SECRET_CHARACTERS_MIN = 16
+"""Of what is made up by an operator; an empty file is none."""
+PORT_MAX = 65_535
 
 
 class ClockKind(StrEnum):
@@ -95,8 +97,8 @@ class Settings(RegistrySettings, Folders):
 
     web_host: str = "127.0.0.1"
     """Only /livez, /readyz and /metrics are served; a container says 0.0.0.0."""
-    web_port: int = Field(6066, ge=1, le=65535)
-    web_token: SecretStr | None = Field(None, min_length=TOKEN_BYTES_MIN)
+    web_port: int = Field(6066, ge=1, le=PORT_MAX)
+    web_token: SecretStr | None = Field(None, min_length=SECRET_CHARACTERS_MIN)
     """What who reads /metrics must show (`Authorization: Bearer …`); needed where `web_host` is no
     loopback address. /livez and /readyz are open: they tell states and partition numbers alone.
     """
@@ -111,7 +113,7 @@ class Settings(RegistrySettings, Folders):
     many more the partition waits for the commit under way. The ledger record must fit into a batch:
     an input takes 3 to 8 bytes of it, 30 at the very most.
     """
-    erasure_key: SecretStr | None = None
+    erasure_key: SecretStr | None = Field(None, min_length=SECRET_CHARACTERS_MIN)
     """Keys the hash of a customer's id that stays as the proof of an erasure (rule M4). The same
     for all workers, as long as proofs are to be told; without it everybody can compute the hash.
     """
@@ -174,8 +176,10 @@ class Settings(RegistrySettings, Folders):
     def _check_brokers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for broker in value:
             host, _, port = broker.rpartition(":")
-            if not host or not port.isdigit():
+            if not host or not port.isdecimal():
                 raise ValueError(f"broker {broker!r} is not HOST:PORT")
+            if not 1 <= int(port) <= PORT_MAX:
+                raise ValueError(f"broker {broker!r}: ports are 1 to {PORT_MAX}")
         if not value:
             raise ValueError("name at least one broker")
         return value

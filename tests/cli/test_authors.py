@@ -87,9 +87,11 @@ def test_a_worker_does_not_start_on_definitions_that_are_wrong(
     channels = topologies / "channels.yaml"
     channels.write_text(channels.read_text().replace("channels:", "chanels:", 1))
     monkeypatch.setenv("JOURNEY_TOPOLOGIES", str(topologies))
+    monkeypatch.setenv("JOURNEY_BROKER", "kafka:9092")
     said = engine("worker")
     assert said.code == 1
     assert f"{channels}:" in said.err
+    assert "did you mean `JOURNEY_BROKERS`?" in said.err
 
 
 def test_a_file_called_yml_is_told_and_leaves_no_journey_out(
