@@ -24,6 +24,7 @@ from journey_engine.cli.doctor import doctor
 from journey_engine.cli.experiments import experiments
 from journey_engine.cli.explain import explain
 from journey_engine.cli.failover import failover
+from journey_engine.cli.folders import fill_in
 from journey_engine.cli.groups import AUTHORS, FIRST, OPERATORS
 from journey_engine.cli.journeys import journeys
 from journey_engine.cli.lag import lag
@@ -59,6 +60,7 @@ app = cyclopts.App(
     and the like (`worker --print-config` lists them).
     """,
     console=Console(),
+    config=fill_in,
     help_format="markdown",
     version_flags=["--version"],
     default_parameter=cyclopts.Parameter(negative="", show_default=lambda value: value or None),
@@ -117,7 +119,7 @@ def _print_no_more() -> None:
 
 def _run() -> int:
     """The exit code; an OSError that no file is to blame for is left to the caller."""
-    json = False
+    json = "--json" in sys.argv  # as long as nobody has read the command line
     try:
         command, given, _ = app.parse_args(sys.argv[1:], exit_on_error=False)
         json = given.arguments.get("json") is True

@@ -13,7 +13,7 @@ from rich.markup import escape
 from journey_engine.cli.connection import Misused, Refused, load_settings, run
 from journey_engine.cli.console import err, out, print_json
 from journey_engine.cli.groups import OPERATORS
-from journey_engine.cli.options import EMBEDDED, HERE, Definitions
+from journey_engine.cli.options import EMBEDDED, HERE, ON_EMBEDDED, Definitions
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -202,9 +202,11 @@ def _settings(
         yield load_settings(
             brokers=address,
             topic_prefix=where.prefix,
-            idempotent_producer=not embedded,
             topologies=definitions.topologies.absolute(),
             schemas=definitions.schemas.absolute(),
+            shadow="",
+            definitions="files",
+            **(ON_EMBEDDED if embedded else {}),
         )
 
 

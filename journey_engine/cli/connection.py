@@ -1,6 +1,7 @@
 """What commands work on: settings, brokers and logs, with errors that say what to do."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from journey_engine.cli.options import Broker, Definitions
@@ -8,6 +9,7 @@ from journey_engine.cli.options import Broker, Definitions
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from journey_engine.run.environment import Folders
     from journey_engine.run.naming import Names
     from journey_engine.run.settings import Settings
 
@@ -61,14 +63,34 @@ def load_settings(config: "Path | None" = None, **overrides: object) -> "Setting
     Raises:
         Refused: a setting is wrong.
     """
-    from pydantic import ValidationError
-    from pydantic_settings import SettingsError
-
     from journey_engine.observe import logs
     from journey_engine.run.settings import load
 
-    try:
+    with _refusing():
         settings = load(config, **overrides)
+    logs.configure(json=settings.log_format == "json", level="warning")
+    return settings
+
+
+def load_folders(config: "Path | None" = None) -> "Folders":
+    """Of the settings the folders alone: who works offline may have no others.
+
+    Raises:
+        Refused: they cannot be read.
+    """
+    from journey_engine.run.environment import Folders, read
+
+    with _refusing():
+        return read(Folders, config)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    try:
+        yield
     except ValidationError as error:
         faults = (
             f"  {'.'.join(str(part) for part in fault['loc']) or 'together'}: {fault['msg']}"
@@ -77,8 +99,6 @@ def load_settings(config: "Path | None" = None, **overrides: object) -> "Setting
         raise Refused("\n".join(("settings are wrong:", *faults))) from error
     except (FileNotFoundError, SettingsError) as error:
         raise Refused(f"settings: {error}") from error
-    logs.configure(json=settings.log_format == "json", level="warning")
-    return settings
 
 
 def run(work: Coroutine[Any, Any, T], settings: "Settings") -> T:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import rich.console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,10 +15,13 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 T = TypeVar("T")
 
+_LINE = 100_000
+"""Columns that a line may have where nobody watches."""
 REFRESH_EVERY = 500
 """Records between two updates of a progress bar: seen as smooth, not felt as a cost."""
 
@@ -49,6 +53,17 @@ class Console(rich.console.Console):
 out = Console(emoji=False, soft_wrap=True)
 """Its lines are not broken where nobody watches: a program may read them."""
 err = Console(stderr=True, emoji=False)
+
+
+def show_table(table: Table, *, highlight: bool = True) -> None:
+    """Print a table whose cells can be read whole: on a terminal what is too long goes on in the
+    next line, elsewhere each row is one line, however long.
+    """
+    for column in table.columns:
+        column.overflow = "fold"
+    if not out.is_terminal:
+        table.width = Measurement.get(out, out.options.update(max_width=_LINE), table).maximum
+    out.print(table, highlight=highlight)
 
 
 def fail(message: str) -> None:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey_engine.cli.connection import Misused, Refused, names_of, run, settings_of
-from journey_engine.cli.console import out, print_json
+from journey_engine.cli.console import out, print_json, show_table
 from journey_engine.cli.groups import OPERATORS
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
@@ -62,7 +62,7 @@ def list_(
         last = newest[kind]
         told = (*kind, f"{count:,}", f"{again[kind]:,}", last.place, last.failure["at"])
         table.add_row(*map(escape, (*told, last.failure.get("message", ""))))
-    out.print(table)
+    show_table(table)
     return 0
 
 
@@ -182,7 +182,8 @@ def _read(settings: "Settings", names: "Names", whole: str | None = None) -> "li
     from journey_engine.run.topics import require_topics
 
     async def read() -> "list[Letter]":
-        await require_topics(settings, [names.outputs[OutKind.DEADLETTER]])
+        topic = names.outputs[OutKind.DEADLETTER]
+        await require_topics(settings, [topic], partitions=names.partitions)
         return await read_letters(settings, names, lambda letter: letter.place == whole)
 
     return run(read(), settings)

@@ -160,6 +160,7 @@ def preview(
     from journey_engine.run.census import census
     from journey_engine.run.definitions import load_schemas
     from journey_engine.run.tailing import tail
+    from journey_engine.run.topics import require_topics
     from journey_engine.run.zones import load_zones
 
     settings = settings_of(broker)
@@ -168,6 +169,7 @@ def preview(
     schemas = load_schemas(definitions.schemas)
     compiled = compile_plan(contents.texts(chosen), schemas, load_zones())
     wanted = names_of(settings, definitions)
+    run(require_topics(settings, [wanted.changelog], partitions=wanted.partitions), settings)
     changelog = tail(settings, [wanted.changelog], wanted.partitions)
     _show(run(census(changelog), settings).living, compiled)
     return 0

@@ -15,14 +15,13 @@ from rich.table import Table
 
 from journey_engine.cli.connection import Refused, load_settings, run
 from journey_engine.cli.console import out, print_json
-from journey_engine.cli.options import HERE, Definitions
+from journey_engine.cli.options import EMBEDDED, HERE, ON_EMBEDDED, Definitions
 from journey_engine.cli.summary import document, show
 
 if TYPE_CHECKING:
     from journey_engine.run.demo import Happening
     from journey_engine.run.settings import Settings
 
-EMBEDDED = "embedded"
 SHOWN = 12
 """Happenings that the live view shows; off a terminal, how many are printed at all."""
 
@@ -101,8 +100,10 @@ def _settings(stack: ExitStack, broker: str, definitions: Definitions) -> "Setti
         schemas=definitions.schemas,
         web_host="127.0.0.1",
         web_port=free_port(),
-        idempotent_producer=not embedded,
+        shadow="",
+        definitions="files",
         log_level="warning",
+        **(ON_EMBEDDED if embedded else {}),
     )
 
 

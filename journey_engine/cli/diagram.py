@@ -20,8 +20,8 @@ def diagram(
 
     Args:
         journey: The journey's name.
-        topologies: The folder of the definitions.
-        schemas: The folder of the Avro schemas.
+        topologies: The folder of the definitions; else `JOURNEY_TOPOLOGIES`.
+        schemas: The folder of the Avro schemas; else `JOURNEY_SCHEMAS`.
     """
     from journey_engine.define.diagram import mermaid
     from journey_engine.run.definitions import load

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey_engine.cli.connection import Refused, run
-from journey_engine.cli.console import amount, out, print_json
+from journey_engine.cli.console import amount, out, print_json, show_table
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.shadow import apps
 from journey_engine.cli.values import Duration
@@ -132,7 +132,7 @@ def _tell(shadow: str, found: "Compared", *, reveal: bool) -> None:
     table = Table("journey", "live", "shadow", "customers")
     for (journey, live, other), count in found.counts.most_common():
         table.add_row(escape(journey), escape(live), escape(other), f"{count:,}")
-    out.print(table)
+    show_table(table)
     for each in found.first:
         _tell_one(each, reveal=reveal)
     if len(found.first) < found.diverged:

@@ -37,7 +37,7 @@ def allocate(
         journey-engine experiments allocate
 
     Args:
-        topologies: The folder of the definitions.
+        topologies: The folder of the definitions; else `JOURNEY_TOPOLOGIES`.
         check: Write nothing, only say what would be.
         json: Print what changes as one JSON document.
     """

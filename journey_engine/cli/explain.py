@@ -240,8 +240,9 @@ async def _topic(defined: "Defined", settings: "Settings") -> list[dict[str, Any
     from journey_engine.run.topics import require_topics
 
     name = settings.own_prefix + defined.topics.outputs[DECISIONS].name
-    await require_topics(settings, [name])
-    records = tail(settings, [name], defined.topics.partitions)
+    partitions = defined.topics.partitions
+    await require_topics(settings, [name], partitions=partitions)
+    records = tail(settings, [name], partitions)
     shown = [readable(record, defined.schemas) async for record in records]
     return [as_written(one["value"]) for one in shown if one.get("type") == RECORD]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from journey_engine.cli.connection import Refused, run, settings_of
-from journey_engine.cli.console import out, print_json
+from journey_engine.cli.console import print_json, show_table
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.values import Instant
 
@@ -67,7 +67,7 @@ def failover(
         counts = (each.flushes, each.states)
         told = ("done before",) if each.done else (f"{count:,}" for count in counts)
         table.add_row(str(each.partition), *told)
-    out.print(table)
+    show_table(table)
     return 0
 
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey_engine.cli.connection import Refused, names_of, run, settings_of
-from journey_engine.cli.console import out, print_json
+from journey_engine.cli.console import out, print_json, show_table
 from journey_engine.cli.groups import OPERATORS
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.values import Duration
@@ -60,7 +60,7 @@ def list_(
         count = f"{row['instances']:,}"
         told = (row["journey"], version, row["status"], count, row["owner"] or "", due)
         table.add_row(*map(escape, told))
-    out.print(table)
+    show_table(table)
     return 0
 
 
@@ -74,7 +74,7 @@ def _rows(settings: "Settings", where: Definitions, today: "dt.date") -> list[di
 
     names = names_of(settings, where)
     known = cards(_texts(settings, where))
-    run(require_topics(settings, [names.changelog]), settings)
+    run(require_topics(settings, [names.changelog], partitions=names.partitions), settings)
     found = run(census(tail(settings, [names.changelog], names.partitions)), settings)
     living: Counter[tuple[str, int]] = Counter()
     for (journey, version, _), count in found.living.items():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from journey_engine.cli.connection import names_of, run, settings_of
-from journey_engine.cli.console import out, print_json
+from journey_engine.cli.console import out, print_json, show_table
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def lag(
     for topic in dict.fromkeys(each.topic for each in found):
         mine = [each.records for each in found if each.topic == topic]
         table.add_row(topic, f"{sum(mine):,}", " ".join(f"{records:,}" for records in mine))
-    out.print(table)
+    show_table(table)
     if all(each.committed is None for each in found):
         out.print(f"the group {settings.group} has committed nothing: has a worker ever run?")
     return 0
@@ -48,5 +48,5 @@ async def _read(settings: "Settings", known: "Names") -> "list[Lag]":
     from journey_engine.run.lag import read_lag
     from journey_engine.run.topics import require_topics
 
-    await require_topics(settings, list(known.read))
+    await require_topics(settings, known.read, partitions=known.partitions)
     return await read_lag(settings, known)

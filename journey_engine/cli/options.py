@@ -2,23 +2,31 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 EMBEDDED = "embedded"
+ON_EMBEDDED: dict[str, Any] = {
+    "security_protocol": "PLAINTEXT",
+    "guarantee": "auto",
+    "idempotent_producer": False,
+}
+"""The settings of who talks to an embedded broker, whatever the environment says of another."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
-    """Where the definitions lie."""
+    """Where the definitions lie; what is not said comes from the settings (`cli.folders`)."""
 
     topologies: Path = Path("topologies")
-    """The folder of the definitions: the company's files and `journeys/`."""
+    """The folder of the definitions (the company's files and `journeys/`); else
+    `JOURNEY_TOPOLOGIES`.
+    """
 
     schemas: Path = Path("schemas")
-    """The folder of the Avro schemas."""
+    """The folder of the Avro schemas; else `JOURNEY_SCHEMAS`."""
 
 
 @Parameter(name="*")
@@ -34,7 +42,7 @@ class Log:
 
 
 HERE = Definitions()
-"""The definitions of the folder where the command runs."""
+"""The definitions that the settings name, or those of the folder where the command runs."""
 
 
 @Parameter(name="*")

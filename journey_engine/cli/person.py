@@ -13,6 +13,7 @@ from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 
 if TYPE_CHECKING:
     from journey_engine.decide.identity_state import Erased
+    from journey_engine.decide.state import CustomerState
     from journey_engine.define.personal import Personal
     from journey_engine.run.naming import Names
     from journey_engine.run.person import Identity
@@ -54,13 +55,12 @@ def get(
         json: One JSON document.
     """
     from journey_engine.encode.state import StateError
-    from journey_engine.run.person import read_state
     from journey_engine.run.readable import masked_state, named
 
     settings = settings_of(broker)
     names = names_of(settings, definitions)
     try:
-        found = run(read_state(settings, names, _who(customer, visitor=visitor)), settings)
+        found = run(_read(settings, names, _who(customer, visitor=visitor)), settings)
     except StateError as error:
         raise Refused(str(error)) from error
     if found is None:
@@ -71,6 +71,14 @@ def get(
     else:
         out.print(shown, soft_wrap=True)
     return 0
+
+
+async def _read(settings: "Settings", names: "Names", who: "Identity") -> "CustomerState | None":
+    from journey_engine.run.person import read_state
+    from journey_engine.run.topics import require_topics
+
+    await require_topics(settings, [names.changelog], partitions=names.partitions)
+    return await read_state(settings, names, who)
 
 
 def _personal(where: Definitions) -> "Personal":
@@ -143,7 +151,9 @@ async def _erase(
     from journey_engine.define.identity import ERASED
     from journey_engine.run.clock import wall_ms
     from journey_engine.run.person import await_proof
+    from journey_engine.run.topics import require_topics
 
+    await require_topics(settings, [names.changelog], partitions=names.partitions)
     at = wall_ms()
     ids: dict[str, Any] = {"customer_id": who.customer_id, "anonymous_id": who.anonymous_id}
     async with EventPublisher("operator", channel=channel, settings=settings) as events:

@@ -38,6 +38,7 @@ def publish(
     """
     from journey_engine.run.definitions import load_schemas, load_topics
     from journey_engine.run.log_files import read_records
+    from journey_engine.run.topics import require_topics
 
     require_files(log.events)
     settings = settings_of(broker)
@@ -50,7 +51,8 @@ def publish(
 
     deque(records("checking"), maxlen=0)
     names = [settings.topic_prefix + spec.name for spec in topics.inputs.values()]
-    sent = run(_send(settings, names, records("publishing"), keep_times=marks), settings)
+    run(require_topics(settings, names, partitions=topics.partitions), settings)
+    sent = run(_send(settings, records("publishing"), keep_times=marks), settings)
     if json:
         print_json({"sent": sent})
     else:
@@ -58,14 +60,10 @@ def publish(
     return 0
 
 
-async def _send(
-    settings: "Settings", topics: list[str], records: "Iterable[Record]", *, keep_times: bool
-) -> int:
+async def _send(settings: "Settings", records: "Iterable[Record]", *, keep_times: bool) -> int:
     from journey_engine.run.producers import Output
     from journey_engine.run.publisher import publish as send
-    from journey_engine.run.topics import require_topics
 
-    await require_topics(settings, topics)
     output = Output(settings)
     await output.start()
     try:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.table import Table
 
-from journey_engine.cli.console import out, print_json
+from journey_engine.cli.console import print_json, show_table
 from journey_engine.cli.options import HERE, Definitions
 from journey_engine.cli.values import Amount
 
@@ -84,5 +84,5 @@ def sizing(
     table = Table("what", "how much")
     for name, value in found._asdict().items():
         table.add_row(name.replace("_", " "), f"{value:,}")
-    out.print(table)
+    show_table(table)
     return 0

@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 from rich.table import Table
 
-from journey_engine.cli.console import out
+from journey_engine.cli.console import show_table
 from journey_engine.run.summary import Summary
 
 
@@ -29,7 +29,7 @@ def show(summary: Summary) -> None:
     table.add_row("refused", f"{summary.refused.total():,}", _counts(summary.refused))
     letters = summary.dead_letters
     table.add_row("dead letters", f"{letters.total():,}", _counts(letters))
-    out.print(table, highlight=False)
+    show_table(table, highlight=False)
 
 
 def _counts(counts: Counter[str]) -> str:

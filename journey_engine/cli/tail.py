@@ -47,6 +47,7 @@ def tail(
     from journey_engine.run.naming import full_names
     from journey_engine.run.published import TOPIC
     from journey_engine.run.tailing import tail as tail_topic
+    from journey_engine.run.topics import require_topics
 
     settings = settings_of(broker)
     schemas = load_schemas(definitions.schemas)
@@ -57,13 +58,13 @@ def tail(
         raise Refused(f"no topic {topic!r} is declared; there are:\n  {there}")
     name, partitions = known[topic], 1 if topic == TOPIC else topics.partitions
     read = tail_topic(settings, [name], partitions, follow=follow)
-    run(_show(settings, name, read, schemas, count=count, json=json), settings)
+    run(require_topics(settings, [name], partitions=partitions), settings)
+    run(_show(settings, read, schemas, count=count, json=json), settings)
     return 0
 
 
 async def _show(
     settings: "Settings",
-    topic: str,
     records: "AsyncGenerator[Record, None]",
     schemas: "Schemas",
     *,
@@ -73,9 +74,7 @@ async def _show(
     from journey_engine.run.learning import Learner
     from journey_engine.run.readable import readable
     from journey_engine.run.registry import RegistryError
-    from journey_engine.run.topics import require_topics
 
-    await require_topics(settings, [topic])
     async with Learner(settings, schemas, patient=False) as learner, aclosing(records):
         async for record in records:
             with suppress(RegistryError):  # then it is shown as bytes

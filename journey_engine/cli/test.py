@@ -7,8 +7,8 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from journey_engine.cli.connection import load_folders
 from journey_engine.cli.console import fail, out, print_json
-from journey_engine.cli.options import HERE
 from journey_engine.errors import DefinitionErrors
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def test(
         journey-engine test topologies
 
     Args:
-        paths: Folders of definitions, else `topologies`; or single `.test.yaml` files.
-        schemas: The folder of the Avro schemas.
+        paths: Folders of definitions, else that of `JOURNEY_TOPOLOGIES`, else `topologies`; or
+            single `.test.yaml` files.
+        schemas: The folder of the Avro schemas; else `JOURNEY_SCHEMAS`.
         min_coverage: The least share in per cent that each tested journey must have covered.
         json: Print the report as one JSON document.
     """
@@ -44,7 +45,7 @@ def test(
 
     reports: list[TestReport] = []
     refused: list[DefinitionError] = []
-    for selection in select(paths or (HERE.topologies,)):
+    for selection in select(paths or (load_folders().topologies,)):
         found = inspect(selection.folder, schemas)
         if found.plan is None or found.schemas is None:
             raise DefinitionErrors(found.errors)

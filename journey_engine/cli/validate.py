@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 from cyclopts import Parameter
 
+from journey_engine.cli.connection import load_folders
 from journey_engine.cli.console import fail, out, print_json
-from journey_engine.cli.options import HERE
 from journey_engine.cli.values import Day
 from journey_engine.errors import DefinitionErrors
 
@@ -53,9 +53,10 @@ def validate(
         journey-engine validate topologies --as lifecycle-team --base origin/main
 
     Args:
-        paths: Folders of definitions (the company's files and `journeys/`), else `topologies`; or
-            files in them: then what is wrong elsewhere is told only where they are sound.
-        schemas: The folder of the Avro schemas.
+        paths: Folders of definitions (the company's files and `journeys/`), else that of
+            `JOURNEY_TOPOLOGIES`, else `topologies`; or files in them: then what is wrong elsewhere
+            is told only where they are sound.
+        schemas: The folder of the Avro schemas; else `JOURNEY_SCHEMAS`.
         team: The team that made the changes.
         base: The git revision that the changes are made to; with `--as` alone, HEAD.
         today: The day (2027-03-01) past which a `review_by` is a warning; else the day that it is.
@@ -68,7 +69,7 @@ def validate(
     found: list[Finding] = []
     plans: list[Plan] = []
     day = today or dt.datetime.now(dt.UTC).date()
-    for selection in select(paths or (HERE.topologies,)):
+    for selection in select(paths or (load_folders().topologies,)):
         inspection = inspect(selection.folder, schemas, today=day)
         findings = inspection.findings + _of_tests(selection.folder, inspection)
         if not any(not finding.warning for finding in findings) and inspection.plan is not None:

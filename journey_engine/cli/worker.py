@@ -53,9 +53,10 @@ def worker(
     # raised out of a signal handler may leave asyncio a task that never ends, and a loop that
     # waits for it.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    from journey_engine.run.lifecycle import configure_logs, run
+    from journey_engine.run.lifecycle import configure_logs, run, warn_of_unknown
 
     configure_logs(settings)
+    warn_of_unknown()
     definitions = _definitions(settings)
     if processes == 1:
         return run(settings, definitions)

@@ -66,7 +66,7 @@ class Comparison:
 
         Raises:
             MoveError: the shadow has not worked yet.
-            TopicsError: a topic is missing.
+            TopicsError: a topic is missing, or has another number of partitions.
             KafkaError, TimeoutError: the broker cannot be read.
         """
         for app in (self.live, self.shadow):
@@ -75,7 +75,8 @@ class Comparison:
             maker = (
                 f"journey-engine shadow start {name}" if name else "journey-engine topics create"
             )
-            await require_topics(app.settings, {*mine, app.names.changelog}, maker)
+            wanted = {*mine, app.names.changelog}
+            await require_topics(app.settings, wanted, maker, partitions=app.names.partitions)
         standing = [await last_positions(a.settings, a.names) for a in (self.live, self.shadow)]
         if not all(standing):
             raise MoveError("one of the two has taken nothing yet: nothing can be compared")

@@ -18,6 +18,7 @@ from journey_engine.observe import health, logs
 from journey_engine.observe.metrics import Metrics
 from journey_engine.run.app import JourneyApp, create_app
 from journey_engine.run.definitions import Definitions
+from journey_engine.run.environment import unknown
 from journey_engine.run.garbage import collected_rarely
 from journey_engine.run.guarantee import GuaranteeError, guarantee_of
 from journey_engine.run.memory import Memory
@@ -148,6 +149,12 @@ def configure_logs(settings: Settings) -> None:
         level=settings.log_level,
         customer_ids=settings.log_customer_ids,
     )
+
+
+def warn_of_unknown() -> None:
+    """Say which variables of the environment look like settings, and are none."""
+    for variable, hint in unknown(Settings).items():
+        log.warning("setting_unknown", variable=variable, hint=hint)
 
 
 def run(settings: Settings, definitions: Definitions, wrap: Wrap = lambda seams: seams) -> int:

@@ -42,11 +42,11 @@ async def tell(settings: Settings, topics: Topics, make: Make) -> int:
     """Write the message to the inbox of every partition; how many there are.
 
     Raises:
-        BrokerAbsentError, TopicsError: the inbox is not there.
+        BrokerAbsentError, TopicsError: the inbox is not there, or not as it is declared.
         KafkaError: it was not acknowledged by all: say it again, it does no harm.
     """
     inbox = names_of(topics, settings).inbox
-    await require_topics(settings, [inbox])
+    await require_topics(settings, [inbox], partitions=topics.partitions)
     name = str(uuid4())
     message = make(name, wall_ms(), Origin(name, _BY, 0, 0))
     record = producing.Message(PARTITION.encode(), encode_message(message), HEADERS)

@@ -159,7 +159,7 @@ async def activate(
     """Tell every partition, and note it for partitions to come; how many were told.
 
     Raises:
-        BrokerAbsentError, TopicsError: the inbox is not there.
+        BrokerAbsentError, TopicsError: the inbox is not there, or not as it is declared.
         KafkaError: not all acknowledged it: activate it again, it does no harm.
     """
     told = await tell(settings, topics, activates(plan.hash))

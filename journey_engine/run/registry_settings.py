@@ -5,10 +5,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import NoDecode
+
+from journey_engine.run.environment import Sources
 
 
-class RegistrySettings(BaseSettings):
+class RegistrySettings(Sources):
     """Where it is, who we are to it, and whether its ids are written."""
 
     registry_urls: Annotated[tuple[str, ...], NoDecode] = ()

@@ -1,44 +1,25 @@
-"""The worker's settings: environment `JOURNEY_*`, a YAML file, files of secrets.
-
-The only reader of the environment. What is given in code wins over the environment, that over
-the secrets, those over the file named by `JOURNEY_CONFIG` (or `load(config=…)`). A secret may lie
-in a file of its own, named by its variable with `_FILE` behind it (`JOURNEY_SASL_PASSWORD_FILE`),
-or all of them in the folder `JOURNEY_SECRETS_DIR`.
-"""
+"""The worker's settings; `environment` says from where they are read."""
 
 import ipaddress
-import os
 import ssl
-from collections.abc import Mapping
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from aiokafka.abc import AbstractTokenProvider
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from journey_engine.run import tls, tokens
+from journey_engine.run.environment import PREFIX, Folders, not_ours, read
 from journey_engine.run.registry_settings import RegistrySettings
 
-PREFIX = "JOURNEY_"
-CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-SECRETS_VARIABLE = f"{PREFIX}SECRETS_DIR"
 SHADOW_NAME = r"^([a-z0-9][a-z0-9-]*)?$"
-FILE_SUFFIX = "_FILE"
-"""Behind a secret's variable: it names the file that holds the secret."""
 OAUTH = "OAUTHBEARER"
-TOKEN_BYTES_MIN = 16
+SECRET_CHARACTERS_MIN = 16
+"""Of what is made up by an operator; an empty file is none."""
+PORT_MAX = 65_535
 
 
 class ClockKind(StrEnum):
@@ -85,15 +66,10 @@ class Security(NamedTuple):
     sasl_oauth_token_provider: AbstractTokenProvider | None
 
 
-class Settings(RegistrySettings):
+class Settings(RegistrySettings, Folders):
     """All that an operator decides. Durations end in `_ms` or `_s`, sizes in `_bytes`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,  # a password may be among them
-    )
+    model_config = SettingsConfigDict(extra="forbid")
 
     app_id: str = Field("journey-engine", pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """Names changelog, inbox and ledger, and with the prefix before it the `group`."""
@@ -110,8 +86,6 @@ class Settings(RegistrySettings):
     """
     standbys: int = Field(0, ge=0, le=3)
     """How many other workers keep a copy of each partition's state, to take it over at once."""
-    topologies: Path = Path("topologies")
-    schemas: Path = Path("schemas")
     definitions: Source = Source.FILES
     """With `topic`, of `topologies` only `topics.yaml` is read."""
 
@@ -123,8 +97,8 @@ class Settings(RegistrySettings):
 
     web_host: str = "127.0.0.1"
     """Only /livez, /readyz and /metrics are served; a container says 0.0.0.0."""
-    web_port: int = Field(6066, ge=1, le=65535)
-    web_token: SecretStr | None = Field(None, min_length=TOKEN_BYTES_MIN)
+    web_port: int = Field(6066, ge=1, le=PORT_MAX)
+    web_token: SecretStr | None = Field(None, min_length=SECRET_CHARACTERS_MIN)
     """What who reads /metrics must show (`Authorization: Bearer …`); needed where `web_host` is no
     loopback address. /livez and /readyz are open: they tell states and partition numbers alone.
     """
@@ -139,7 +113,7 @@ class Settings(RegistrySettings):
     many more the partition waits for the commit under way. The ledger record must fit into a batch:
     an input takes 3 to 8 bytes of it, 30 at the very most.
     """
-    erasure_key: SecretStr | None = None
+    erasure_key: SecretStr | None = Field(None, min_length=SECRET_CHARACTERS_MIN)
     """Keys the hash of a customer's id that stays as the proof of an erasure (rule M4). The same
     for all workers, as long as proofs are to be told; without it everybody can compute the hash.
     """
@@ -202,8 +176,10 @@ class Settings(RegistrySettings):
     def _check_brokers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for broker in value:
             host, _, port = broker.rpartition(":")
-            if not host or not port.isdigit():
+            if not host or not port.isdecimal():
                 raise ValueError(f"broker {broker!r} is not HOST:PORT")
+            if not 1 <= int(port) <= PORT_MAX:
+                raise ValueError(f"broker {broker!r}: ports are 1 to {PORT_MAX}")
         if not value:
             raise ValueError("name at least one broker")
         return value
@@ -242,20 +218,6 @@ class Settings(RegistrySettings):
             raise ValueError(
                 f"security_protocol {self.security_protocol} needs sasl_username and sasl_password"
             )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names its sources
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources, the strongest first."""
-        named = InitSettingsSource(settings_cls, _read_secrets(settings_cls))
-        file = YamlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, named, file_secret_settings, file
 
     @property
     def group(self) -> str:
@@ -331,39 +293,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _read_secrets(settings_cls: type[BaseSettings]) -> dict[str, Any]:
-    """Of each secret whose variable with `_FILE` behind it is set, what that file holds.
-
-    Raises:
-        OSError: it cannot be read.
-        SettingsError: the secret is in the environment as well.
-    """
-    environ = os.environ  # noqa: TID251 - this module is the one reader
-    return {
-        name: _read_secret(PREFIX + name.upper(), environ)
-        for name, field in settings_cls.model_fields.items()
-        if field.annotation == SecretStr | None and PREFIX + name.upper() + FILE_SUFFIX in environ
-    }
-
-
-def _read_secret(variable: str, environ: Mapping[str, str]) -> str:
-    if variable in environ:
-        raise SettingsError(f"{variable} and {variable}{FILE_SUFFIX} are both set")
-    path = Path(environ[variable + FILE_SUFFIX])
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{variable}{FILE_SUFFIX}: {path} is not UTF-8") from error
-
-
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which another process of ours runs with these settings and no others."""
-    environ = os.environ  # noqa: TID251 - this module is the one reader
     ours = {name: getattr(settings, name) for name in type(settings).model_fields}
-    return {
-        **{name: value for name, value in environ.items() if not name.startswith(PREFIX)},
-        **{PREFIX + k.upper(): _as_variable(v) for k, v in ours.items() if v is not None},
-    }
+    variables = {PREFIX + k.upper(): _as_variable(v) for k, v in ours.items() if v is not None}
+    return {**not_ours(), **variables}
 
 
 def _as_variable(value: object) -> str:
@@ -373,28 +307,5 @@ def _as_variable(value: object) -> str:
 
 
 def load(config: Path | None = None, **overrides: object) -> Settings:
-    """Read the settings; `config` stands in for the variable `JOURNEY_CONFIG`.
-
-    Raises:
-        pydantic.ValidationError: a setting is unknown, missing or out of its range.
-        SettingsError: a secret is given twice, or a file cannot be understood.
-        FileNotFoundError: a file that was named does not exist.
-    """
-    environ = os.environ  # noqa: TID251 - this module is the one reader
-    path = config or (Path(named) if (named := environ.get(CONFIG_VARIABLE)) else None)
-    if path is not None and not path.is_file():
-        raise FileNotFoundError(f"no settings file {path}")
-
-    class Located(Settings):
-        model_config = SettingsConfigDict(
-            yaml_file=path, secrets_dir=environ.get(SECRETS_VARIABLE), title="Settings"
-        )
-
-    try:
-        return Located(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
-    except (ValidationError, SettingsError):
-        raise
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)  # what is there may be a secret
-        why = f"line {mark.line + 1}, column {mark.column + 1}" if mark else error
-        raise SettingsError(f"{path} is no mapping of settings in YAML: {why}") from error
+    """Read the settings; `config` stands in for the variable `JOURNEY_CONFIG`. Raises as `read`."""
+    return read(Settings, config, **overrides)

@@ -72,14 +72,15 @@ async def start(live: App, shadow: App, show: Show, *, empty: bool) -> Started:
 
     Raises:
         MoveError: the shadow is there already, or there is nothing to copy.
-        TopicsError: a topic of the live app is missing, or one of the shadow's is not as declared.
+        TopicsError: a topic of the live app is missing, or one of either is not as declared.
         RestorationError: the live changelog is not as a worker leaves it.
         StoreError: the disk fails.
         UnresolvedError, TimeoutError: the broker does not answer.
         KafkaError: the broker refuses.
     """
     kept = () if empty else (live.names.changelog, live.names.inbox)
-    await require_topics(live.settings, {*live.names.inputs, *kept})
+    there = {*live.names.inputs, *kept}
+    await require_topics(live.settings, there, partitions=live.names.partitions)
     await create_topics(shadow.settings, shadow.topics)
     await check_topics(shadow.settings, shadow.topics)
     with stores_of(shadow, shadow.topics.partitions) as found:

@@ -1,9 +1,12 @@
 """Reading topics from their beginning, to their end or on and on, outside any consumer group."""
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import TopicPartition
 
 from journey_engine.decode.record import Record
@@ -30,6 +33,7 @@ async def tail(
     that all is seen that was committed before. With `follow` it goes on until the caller stops.
 
     Raises:
+        KafkaTimeoutError: without `follow`, nothing came within the request time-out.
         KafkaError: the broker cannot be read.
     """
     consumer = AIOKafkaConsumer(
@@ -50,32 +54,74 @@ async def tail(
         for place in places:
             if starts is not None and place.topic in starts:
                 consumer.seek(place, starts[place.topic])
+        waited, answered = _Waited(settings.request_timeout_s), 0
         while True:
             polled = await consumer.getmany(timeout_ms=_POLL_MS)
             for records in polled.values():
                 for record in records:
                     yield copied(record)
-            if not follow and not polled and await _at_end(consumer, places, ends):
+            if polled or follow:
+                waited.begin()
+                continue
+            lacking = await _short_of_end(consumer, places, ends)
+            if not lacking:
                 return
+            told = min(consumer.last_poll_timestamp(place) or 0 for place in lacking)
+            if settled and told != answered:  # the broker answers: a transaction is open
+                answered = told
+                waited.begin()
+            waited.check(lacking)
     finally:
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop it. Where a fetch has failed, aiokafka cancels the pause before the next one, stops
+    half-way, and lets that look like a cancellation of ours.
+    """
+    try:
         await consumer.stop()
+    except asyncio.CancelledError:
+        await consumer._client.close()  # noqa: SLF001 - what it has left open
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
-async def _at_end(
+class _Waited:
+    """How long nothing has come."""
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+        self.begin()
+
+    def begin(self) -> None:
+        """Something has come, and was handed on."""
+        self._until = time.monotonic() + self._most_s
+
+    def check(self, lacking: list[TopicPartition]) -> None:
+        """Raise a KafkaTimeoutError where it is too long."""
+        if time.monotonic() > self._until:
+            names = ", ".join(f"{place.topic} {place.partition}" for place in sorted(lacking))
+            raise KafkaTimeoutError(f"nothing came of {names} within {self._most_s:g} s")
+
+
+async def _short_of_end(
     consumer: AIOKafkaConsumer,
     places: list[TopicPartition],
     ends: dict[TopicPartition, int] | None,
-) -> bool:
-    """Whether all is read: to the last stable offset, or to `ends`, which it fills in at first."""
+) -> list[TopicPartition]:
+    """Those that are not read to the last stable offset, or to `ends`, which it fills in at first;
+    those among them whose end no fetch has shown yet.
+    """
+    lacking = []
     for place in places:
         end = consumer.last_stable_offset(place)
-        if end is None:
-            return False
-        if ends is not None:
+        if end is not None and ends is not None:
             end = ends.setdefault(place, max(end, consumer.highwater(place)))
-        if await consumer.position(place) < end:
-            return False
-    return True
+        if end is None or await consumer.position(place) < end:
+            lacking.append(place)
+    return lacking
 
 
 def copied(record: Any) -> Record:  # noqa: ANN401 - aiokafka's, untyped

@@ -145,19 +145,33 @@ async def delete_topics(settings: Settings, topics: Topics) -> None:
 
 
 async def require_topics(
-    settings: Settings, names: Collection[str], maker: str = "journey-engine topics create"
+    settings: Settings,
+    names: Collection[str],
+    maker: str = "journey-engine topics create",
+    *,
+    partitions: int | None = None,
 ) -> None:
     """See that topics are there, before a client waits for them; `maker` is the command that makes
-    them.
+    them. `partitions`: how many each must have for one who reads, or tells, all of them.
 
     Raises:
         BrokerAbsentError: no broker answers.
-        TopicsError: one is missing.
+        TopicsError: one is missing, or has another number of partitions.
     """
     async with connected(settings) as admin:
         missing = sorted(set(names) - set(await admin.list_topics()))
-    if missing:
-        raise TopicsError(f"not on the broker: {', '.join(missing)}. `{maker}` makes them.")
+        if missing:
+            raise TopicsError(f"not on the broker: {', '.join(missing)}. `{maker}` makes them.")
+        if partitions is None:
+            return
+        faults = await _partition_faults(admin, sorted(set(names)), partitions)
+    if faults:
+        raise TopicsError(
+            "topics have other partitions than topics.yaml declares:\n  "
+            + "\n  ".join(faults)
+            + "\nName the definitions that the app's workers run: --topologies, or "
+            "JOURNEY_TOPOLOGIES."
+        )
 
 
 async def check_topics(settings: Settings, topics: Topics) -> None:

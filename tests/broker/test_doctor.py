@@ -30,7 +30,7 @@ from tests.guarded import STRANGER, GuardedKafka
 from tests.run.shop import SCHEMAS
 
 pytestmark = pytest.mark.timeout(120)
-KEY = "of the company"
+KEY = "of the whole company"
 
 
 class Clinic(Rig):
@@ -246,6 +246,7 @@ async def test_a_broker_without_transactions_is_a_warning_or_an_error_as_was_ask
 async def test_a_machine_that_is_not_ready_is_told_without_a_broker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("JOURNEY_BROKER", "kafka.example:9092")
     clinic = Clinic(f"127.0.0.1:{free_port()}", "shop", tmp_path)
     error = DefinitionError("journeys/cart.yaml", 3, 1, "CODE", "is wrong", "mend it")
     patient = clinic.patient(
@@ -264,6 +265,7 @@ async def test_a_machine_that_is_not_ready_is_told_without_a_broker(
     said = " ".join(each.fix for each in faults["settings"])
     for setting in ("SECURITY_PROTOCOL", "LOG_CUSTOMER_IDS", "ERASURE_KEY", "STORE"):
         assert f"JOURNEY_{setting}" in said
+    assert "JOURNEY_BROKER is no setting" in " ".join(each.what for each in faults["settings"])
     assert faults["disk"][0].severity is Severity.ERROR
     assert "no Kafka broker answers at kafka.example:9092" in faults["broker"][0].what
     assert "JOURNEY_BROKERS" in faults["broker"][0].fix

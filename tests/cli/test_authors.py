@@ -87,9 +87,11 @@ def test_a_worker_does_not_start_on_definitions_that_are_wrong(
     channels = topologies / "channels.yaml"
     channels.write_text(channels.read_text().replace("channels:", "chanels:", 1))
     monkeypatch.setenv("JOURNEY_TOPOLOGIES", str(topologies))
+    monkeypatch.setenv("JOURNEY_BROKER", "kafka:9092")
     said = engine("worker")
     assert said.code == 1
     assert f"{channels}:" in said.err
+    assert "did you mean `JOURNEY_BROKERS`?" in said.err
 
 
 def test_a_file_called_yml_is_told_and_leaves_no_journey_out(
@@ -331,6 +333,30 @@ SPLIT = """\
       unit: customer
       arms: {none: {share: 25%, to: end, outcome: left}, thanks: {share: 75%, to: end}}
 """
+
+
+def test_folders_that_are_not_named_are_those_of_the_settings(
+    engine: Engine, topologies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (topologies / CART).write_text("journey: [\n")
+    named = ("diagram", "cart-rescue", "--topologies", "topologies")
+    monkeypatch.setenv("JOURNEY_TOPOLOGIES", str(topologies))
+    assert engine("diagram", "cart-rescue").code == 1
+    assert engine(*named).code == 0
+    for command in ("validate", "test"):
+        assert str(topologies) in engine(command, "--json").out
+    monkeypatch.delenv("JOURNEY_TOPOLOGIES")
+    config = tmp_path / "settings.yaml"
+    config.write_text(f"topologies: {topologies}\nschemas: {tmp_path / 'nowhere'}\napp_id: shop\n")
+    assert engine("diagram", "cart-rescue").code == 0
+    monkeypatch.setenv("JOURNEY_CONFIG", str(config))
+    assert "nowhere" in engine("diagram", "cart-rescue").err
+    monkeypatch.setenv("JOURNEY_SCHEMAS", "schemas")
+    assert engine("diagram", "cart-rescue").code == 1
+    assert engine(*named).code == 0
+    config.unlink()
+    (error,) = json.loads(engine("validate", "--json").out)["errors"]
+    assert str(config) in error["message"]
 
 
 def test_experiments_allocate_writes_the_lock_that_validate_wants(

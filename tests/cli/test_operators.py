@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -123,6 +124,36 @@ def test_an_id_that_looks_like_markup_comes_out_of_a_demo_as_it_is(
     said = engine("demo", "--input", log)
     assert said.code == 0, said.err
     assert "anna[/vip]  cart-rescue: enters → waiting" in said.out
+
+
+PUBLISHES = """
+from journey_engine.client import BlockingEventPublisher
+with BlockingEventPublisher("test", channel="survey") as events:
+    events.publish("NpsAnswered", customer_id="c-1", score=3, comment="slow")
+"""
+
+
+@pytest.mark.embedded
+def test_a_broker_of_a_moment_is_none_of_those_that_the_environment_tells_of(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "SASL_USERNAME": "shop",
+        "SASL_PASSWORD": "secret",
+        "GUARANTEE": "exactly_once",
+        "DEFINITIONS": "topic",
+    }.items():
+        monkeypatch.setenv(f"JOURNEY_{name}", value)
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n")
+    said = engine("demo", "--input", log, "--json")
+    assert (said.code, json.loads(said.out)["events"]) == (0, 1)
+    said = engine("channel", "check-publisher", "--json", "--", sys.executable, "-c", PUBLISHES)
+    assert (said.code, json.loads(said.out)["ok"]) == (0, True)
+    monkeypatch.delenv("JOURNEY_DEFINITIONS")
+    monkeypatch.setenv("JOURNEY_SHADOW", "summer")
+    assert engine("demo", "--input", log, "--json").code == 0
 
 
 @pytest.mark.embedded

@@ -17,6 +17,7 @@ from journey_engine.encode.message import decode_message
 from journey_engine.encode.state import encode_state
 from journey_engine.run.brokers import EmbeddedBroker
 from tests.cli.conftest import ROOT, Engine, Said
+from tests.cli.test_operators import LINE
 
 pytestmark = pytest.mark.embedded
 CART = Path("journeys") / "cart-rescue.yaml"
@@ -176,6 +177,35 @@ def test_orders_about_a_journey_reach_every_partition(operator: Operator) -> Non
         (Order.STOP, "win-back", False, 0),
         (Order.CLOSE, "win-back", False, 0),
     ]
+
+
+def test_nothing_is_told_or_looked_at_by_the_definitions_of_another_app(
+    operator: Operator, tmp_path: Path
+) -> None:
+    plan = operator.publishes()
+    topics = operator.folder / "topics.yaml"
+    topics.write_text(topics.read_text().replace("partitions: 4 ", "partitions: 8 ", 1))
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(LINE) + "\n")
+    for words in (
+        ("journeys", "stop", "cart-rescue"),
+        ("journeys", "list"),
+        ("definitions", "activate", plan),
+        ("definitions", "preview", plan),
+        ("lag",),
+        ("tail", "commands.email.v1"),
+        ("deadletters", "list"),
+        ("deadletters", "replay", "--all"),
+        ("state", "get", "anna"),
+        ("erase", "anna"),
+        ("explain", "--customer", "anna", "--content", "cart-reminder"),
+        ("publish", "--events", str(log)),
+    ):
+        said = operator.says(*words)
+        assert (said.code, "has 4 partitions, not 8" in said.err) == (1, True), (words, said)
+        assert "JOURNEY_TOPOLOGIES" in said.err
+    assert operator.heard() == []
+    assert operator.listed()["active"] is None
 
 
 def test_orders_name_journeys_of_the_definitions_in_force(

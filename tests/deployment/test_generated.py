@@ -12,9 +12,10 @@ from ruamel.yaml import YAML
 from deploy.generate import MIN_IN_SYNC, REPLICATION, ROOT, files
 from journey_engine.define.topics import APP_DEFAULT
 from journey_engine.run.definitions import load_topics
+from journey_engine.run.environment import PREFIX, SECRETS_VARIABLE
 from journey_engine.run.naming import names
 from journey_engine.run.published import TOPIC as DEFINITIONS
-from journey_engine.run.settings import PREFIX, SECRETS_VARIABLE, Settings
+from journey_engine.run.settings import Settings
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

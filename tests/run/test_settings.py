@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from journey_engine.run.environment import unknown
 from journey_engine.run.settings import Settings, environment, load
 
 
@@ -47,6 +48,10 @@ def test_brokers_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
     [
         ("brokers", "nowhere", "is not HOST:PORT"),
         ("brokers", "", "name at least one broker"),
+        ("brokers", "127.0.0.1:99999", "ports are 1 to 65535"),
+        ("brokers", "127.0.0.1:0", "ports are 1 to 65535"),
+        ("brokers", "127.0.0.1:²", "is not HOST:PORT"),
+        ("erasure_key", "", "at least 16"),
         ("session_timeout_s", 60, "session_timeout_s must not be above request_timeout_s"),
         ("security_protocol", "SASL_SSL", "needs sasl_username and sasl_password"),
         ("web_host", "0.0.0.0", "needs web_token"),  # noqa: S104 - refused
@@ -115,6 +120,33 @@ def test_a_secret_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("JOURNEY_SASL_PASSWORD")
     with pytest.raises(FileNotFoundError, match="password"):
         load()
+
+
+def test_a_folder_of_secrets_that_is_absent_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_SECRETS_DIR", str(tmp_path / "secretz"))
+    with pytest.raises(
+        FileNotFoundError, match="secretz: mount them there, or unset JOURNEY_SECRETS_DIR"
+    ):
+        load()
+    monkeypatch.setenv("JOURNEY_SECRETS_DIR", "")
+    assert load().erasure_key is None
+
+
+def test_variables_that_nobody_reads_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("JOURNEY_")]:  # noqa: TID251 - this test's alone
+        monkeypatch.delenv(name)
+    read = ("BROKERS", "CONFIG", "SECRETS_DIR", "SASL_PASSWORD_FILE", "TLS_CA_FILE")
+    for name in (*read, "ENGINE_PORT", "ENGINE_PURE", "BROKER", "SESSION_TIMEOUT", "XYZZY"):
+        monkeypatch.setenv(f"JOURNEY_{name}", str(tmp_path))
+    assert unknown(Settings) == {
+        "JOURNEY_BROKER": "did you mean `JOURNEY_BROKERS`?",
+        "JOURNEY_SESSION_TIMEOUT": "did you mean `JOURNEY_SESSION_TIMEOUT_S`?",
+        "JOURNEY_XYZZY": "`worker --print-config` lists the settings",
+    }
 
 
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:

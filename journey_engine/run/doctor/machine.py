@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from journey_engine.run.doctor.finding import Finding, Notes, Patient
+from journey_engine.run.environment import unknown
 from journey_engine.run.settings import Settings, StoreKind, is_loopback
 
 FREE_BYTES = 1 << 30
@@ -41,6 +42,8 @@ def _settings(settings: Settings) -> list[Finding]:
             "what goes to and from the brokers is not encrypted",
             "set JOURNEY_SECURITY_PROTOCOL to SASL_SSL or SSL, and JOURNEY_TLS_CA_FILE",
         )
+    for variable, hint in unknown(Settings).items():
+        notes.warn(f"{variable} is no setting, and nobody reads it", hint)
     if settings.log_customer_ids:
         notes.warn("logs show customers' ids", "unset JOURNEY_LOG_CUSTOMER_IDS")
     if settings.erasure_key is None:
