@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from journey_engine.run import consumers
 from journey_engine.run.naming import Names
 from journey_engine.run.settings import Settings
 
@@ -52,7 +53,7 @@ async def read_lag(settings: Settings, names: Names) -> list[Lag]:
         begins = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
     finally:
-        await consumer.stop()
+        await consumers.stop(consumer)
     return [
         Lag(
             place.topic,

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from journey_engine.decode.record import Record
+from journey_engine.run import consumers
 from journey_engine.run.settings import Settings
 from journey_engine.run.tailing import tail
 from journey_engine.run.topics import require_topics
@@ -108,7 +109,7 @@ async def find(settings: Settings, place: Place, span: Span) -> int:
                 last.extend(record.offset for record in records if record.offset < span.high)
         return last[0] if last else span.high
     finally:
-        await consumer.stop()
+        await consumers.stop(consumer)
 
 
 def decode_sync(record: Record) -> tuple[Place, Pair]:

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from journey_engine.encode.position import MOVING, POSITION_KEY, Position, decode_position
+from journey_engine.run import consumers
 from journey_engine.run.memory import restore_bytes
 from journey_engine.run.naming import Names
 from journey_engine.run.producing import ShowRemaining, Sink, UnresolvedError
@@ -264,7 +265,7 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await consumers.stop(consumer)
 
 
 async def _begin(consumer: AIOKafkaConsumer, topic: str, starts: Mapping[int, int]) -> None:

@@ -1,6 +1,5 @@
 """Reading topics from their beginning, to their end or on and on, outside any consumer group."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import TopicPartition
 
 from journey_engine.decode.record import Record
+from journey_engine.run import consumers
 from journey_engine.run.settings import Settings
 
 _POLL_MS = 100
@@ -72,20 +72,7 @@ async def tail(
                 waited.begin()
             waited.check(lacking)
     finally:
-        await _stop(consumer)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop it. Where a fetch has failed, aiokafka cancels the pause before the next one, stops
-    half-way, and lets that look like a cancellation of ours.
-    """
-    try:
-        await consumer.stop()
-    except asyncio.CancelledError:
-        await consumer._client.close()  # noqa: SLF001 - what it has left open
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
+        await consumers.stop(consumer)
 
 
 class _Waited:

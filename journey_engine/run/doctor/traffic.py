@@ -15,6 +15,7 @@ from journey_engine.decode.decode import Mark, NeedSchema, Reader, Rejected, dec
 from journey_engine.decode.partition import partition_of
 from journey_engine.decode.record import Record
 from journey_engine.errors import DeadLetterCode
+from journey_engine.run import consumers
 from journey_engine.run.clock import wall_ms
 from journey_engine.run.doctor.finding import Finding, Notes, Patient
 from journey_engine.run.tailing import copied
@@ -66,7 +67,7 @@ async def newest(patient: Patient, topics: tuple[str, ...], each: int) -> AsyncI
                             yield copied(record)
                     left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
     finally:
-        await consumer.stop()
+        await consumers.stop(consumer)
 
 
 async def examine(patient: Patient) -> list[Finding]:
