@@ -185,6 +185,8 @@ def messages(words: Vocabulary) -> descriptor_pool.DescriptorPool:
     )
     for full_name, record in words.records.items():
         message = file.message_type.add(name=full_name.removeprefix(f"{_PACKAGE}."))
+        # Without it, CEL writes to stderr that names differ by no more than `_` and case.
+        message.options.deprecated_legacy_json_field_conflicts = True
         for number, (name, attribute) in enumerate(record.fields.items(), start=1):
             _add_field(message, number, name, attribute)
     pool = descriptor_pool.DescriptorPool()
@@ -283,7 +285,8 @@ def _add_field(
 ) -> None:
     many = attribute.kind.startswith("list<")
     kind = attribute.kind.removeprefix("list<").removesuffix(">")
-    added = message.field.add(name=name, number=number)
+    # The JSON name left out is the name in camel case: `cart_id` and `cartId` would be one field.
+    added = message.field.add(name=name, number=number, json_name=name)
     added.label = _FieldProto.LABEL_REPEATED if many else _FieldProto.LABEL_OPTIONAL
     scalar, wrapper = _SCALARS.get(kind, (None, ""))
     if scalar is not None and (many or not attribute.nullable):

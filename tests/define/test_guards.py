@@ -6,6 +6,7 @@ import pytest
 
 from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.guards import Declared, Environment, ExpressionError, FeatureType
+from tests.define.catalogue import Catalogue, EventType, Field
 from tests.define.company import CART, DECLARED, HOUR, SCHEMAS, Snapshot
 
 
@@ -184,6 +185,26 @@ def test_a_name_that_is_no_identifier_cannot_be_read() -> None:
     assert (
         raised.value.message == "customer.first-name cannot be read: its name is not an identifier"
     )
+
+
+def test_names_may_differ_by_case_and_underscores_alone(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    alike = ("first_name", "firstName", "FIRST_NAME", "first_name_")
+    declared = Declared(
+        traits=dict.fromkeys(alike, "string"),
+        context=dict.fromkeys(alike, "string"),
+        features={name: FeatureType("string", nullable=True) for name in alike},
+        milestones=frozenset(alike),
+    )
+    event = EventType({name: Field("string") for name in alike})
+    either = Environment(Catalogue({"Named": event}), declared, ("Named",))
+    values = {name: name for name in alike}
+    scope = Snapshot(event=values, customer=values)
+
+    for name in alike:
+        assert either.compile(f"event.{name} + customer.{name}").evaluate(scope) == name + name
+    assert capfd.readouterr().err == ""
 
 
 def test_feedback_names_the_send_it_answers() -> None:
