@@ -59,6 +59,26 @@ def test_j2_an_event_may_be_read_behind_a_junction_that_only_events_lead_into() 
     assert [e.code for e in errors_of(bent(CART, ENGAGED, choose, by_timer))] == ["UNKNOWN_FIELD"]
 
 
+def test_an_event_may_be_read_behind_many_junctions_after_each_other() -> None:
+    head = "\n  {}:\n    macro_stage: retention\n"
+    answer = "    choose: [{{when: reachable('push'), to: {}}}, {{to: {}}}]"
+    asks = [
+        part
+        for n in range(40)
+        for part in (
+            head.format(f"q{n}"),
+            answer.format(f"a{n}", f"q{n + 1}"),
+            head.format(f"a{n}"),
+            answer.format("nudged", f"q{n + 1}"),
+        )
+    ]
+    last = (
+        head.format("q40") + "    choose: [{when: event.send == 'reminder', to: end}, {to: nudged}]"
+    )
+
+    assert errors_of(bent(CART, ENGAGED, answer.format("q0", "a0") + "".join(asks) + last)) == []
+
+
 def test_b11_every_target_must_be_a_stage() -> None:
     files, place = marked(CART, bent(CART, ENGAGED, CHOICE.replace("to: nudged", "to: «nudge")))
 
