@@ -12,6 +12,8 @@ class Ways:
         self._types: defaultdict[str, set[str]] = defaultdict(set)
         self._junctions: defaultdict[str, list[str]] = defaultdict(list)
         self._without_event: set[str] = set()
+        if document.migrate is not None:
+            self._without_event |= document.migrate.entered
         self._types[document.start] |= arrivals
         for clause in document.entry:
             self._add(document.start, document.leading(clause.leads))
