@@ -7,6 +7,7 @@ from tests.define.definitions import (
     CHANNELS,
     CUSTOMER,
     FILES,
+    POLICIES,
 )
 
 
@@ -72,6 +73,11 @@ CASES = [
     Case("BAD_VALUE", CART, "version: 3", "version: «three"),
     Case("BAD_VALUE", CART, "version: 3", "version: «0"),
     Case("BAD_VALUE", CART, "mode: after_end", "mode: «sometimes"),
+    Case("BAD_VALUE", CART, GOAL, "order_placed: {«on: , when: features.views_1h > 3}"),
+    Case("BAD_VALUE", CART, "cart_id\nfeatures", "cart_id\n«holds:\nfeatures"),
+    Case("BAD_VALUE", CART, "key: event.cart_id", "«key: ~"),
+    Case("BAD_VALUE", CART, CLICK, "{on: [MessageClicked], «when: null, to: engaged}"),
+    Case("BAD_VALUE", POLICIES, "consent: none", "consent: none, «teams: "),
     Case("BAD_DURATION", CART, "after: 4h", "after: «4 hours"),
     Case("BAD_DURATION", CART, "after: 4h", "after: «240"),
     Case("BAD_DATE", CART, "2027-03-01", "«2027-02-30"),
