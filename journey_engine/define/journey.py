@@ -60,6 +60,7 @@ def know_journey(
     entry = _entry_names(document, company, features)
     own = replace(
         entry.declared,
+        live=True,
         stages=frozenset(document.stages),
         sends=frozenset(action.form.id for _, action in document.actions),
         milestones=frozenset(document.milestones),
@@ -159,6 +160,7 @@ def _entry_names(
         features={name: feature.type for name, feature in features.items()},
         journeys=alike,
         of_account=of_account,
+        live=False,
         purposes=company.purposes,
         channels=frozenset(company.channels),
     )

@@ -172,6 +172,20 @@ CASES = [
         ),
     ),
     Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "milestones.«paid"),
+    Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "instance.«entered_at < now"),
+    Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "stage.«entered_at < now"),
+    Case(
+        "UNKNOWN_FIELD",
+        CART,
+        "key: event.cart_id",
+        "key: \"«now < event.occurred_at ? event.cart_id : ''\"",
+    ),
+    Case(
+        "UNKNOWN_FIELD",
+        CUSTOMER,
+        "within: 90d}",
+        "within: 90d, where: «reachable(event.order_id)}",
+    ),
     Case(
         "RESERVED_NAME",
         CART,
