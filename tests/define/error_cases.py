@@ -226,6 +226,7 @@ CASES = [
     Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {count: OrderPlaced, keep: 3}"),
     Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {count: OrderPlaced, fields: [total]}"),
     Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {last: OrderPlaced.total, fields: [total]}"),
+    Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {last: OrderPlaced, fields: [complete]}"),
     Case("FEATURE_KIND", CART, VIEWS, "views_1h: {sum: «OrderPlaced.order_id}"),
     Case(
         "CONTEXT_KIND",
