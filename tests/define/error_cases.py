@@ -193,6 +193,13 @@ CASES = [
         LAST + "\n  «end:\n    macro_stage: purchase\n    transitions: [{after: 1d, to: waiting}]",
     ),
     Case(
+        "RESERVED_NAME",
+        CART,
+        LAST,
+        "{after: 2d, to: continue}\n  «continue:\n    macro_stage: purchase\n"
+        "    transitions: [{after: 1d, to: end}]",
+    ),
+    Case(
         "REPEATED_ID",
         CART,
         LAST,
