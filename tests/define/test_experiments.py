@@ -12,7 +12,16 @@ from journey_engine.define.experiments import agrees
 from journey_engine.define.form import parse_share
 from journey_engine.define.junction_plan import BUCKETS, Choice, Split, Unit
 from journey_engine.errors import DefinitionErrors
-from tests.define.definitions import CART, CUSTOMER, FILES, bent, compiled, errors_of, marked
+from tests.define.definitions import (
+    CART,
+    CUSTOMER,
+    FILES,
+    POLICIES,
+    bent,
+    compiled,
+    errors_of,
+    marked,
+)
 from tests.define.error_cases import ENGAGED, split
 
 LOCK = "topologies/experiments.lock.yaml"
@@ -247,6 +256,14 @@ def test_j3_a_kept_version_draws_the_same_unit() -> None:
     files[KEPT] = files[KEPT].replace("unit: customer", "unit: instance")
 
     assert [(e.code, e.file) for e in errors_of(files)] == [("EXPERIMENT_DIFFERS", KEPT)]
+
+
+def test_an_experiment_draws_others_than_a_holdout_but_in_what_is_kept_as_it_was() -> None:
+    files = beside(split("30%", "70%"))
+    files[POLICIES] += "holdouts: [{id: e, share: 5%, purposes: [marketing]}]\n"
+
+    assert [(e.code, e.file) for e in errors_of(files)] == [("EXPERIMENT_HOLDOUT", CART)]
+    assert errors_of(bent(POLICIES, "id: e,", "id: other,", files)) == []
 
 
 def test_j3_what_only_kept_versions_split_is_allocated_by_the_latest() -> None:
