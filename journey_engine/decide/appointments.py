@@ -97,9 +97,12 @@ def _base(
         return calendar.local(start, zone)
     try:
         return _wall(rule.date.evaluate(view), zone)
-    except (EvaluationError, Warming, TypeError, ValueError, OverflowError) as error:
-        draft.out.guard_errors.append((live.journey, f"{rule.date.text}: {error}"))
-        return None
+    except (EvaluationError, Warming) as error:
+        why = str(error)
+    except (TypeError, ValueError, OverflowError):
+        why = "is no date"  # the error's own text tells the value, which may be personal
+    draft.out.guard_errors.append((live.journey, f"{rule.date.text}: {why}"))
+    return None
 
 
 def _wall(value: Value, zone: dt.tzinfo) -> dt.datetime | None:
@@ -113,7 +116,7 @@ def _wall(value: Value, zone: dt.tzinfo) -> dt.datetime | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return calendar.local(value, zone)
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no date")
+        raise TypeError("neither text nor a timestamp")
     written = dt.datetime.fromisoformat(value)
     return written if written.tzinfo is None else written.astimezone(zone)
 

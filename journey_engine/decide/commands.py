@@ -40,7 +40,9 @@ def write(draft: Draft, candidate: Candidate, channel: str, trace: list[str]) ->
         data = {name: _datum(one, candidate.scope) for name, one in action.data}
         subject = _subject(candidate)
     except (EvaluationError, Warming, OverflowError) as error:
-        draft.out.guard_errors.append((candidate.journey.name, f"data of {action.id}: {error}"))
+        # An overflow's own text tells the time, which may be personal.
+        why = "no calendar has the time" if isinstance(error, OverflowError) else str(error)
+        draft.out.guard_errors.append((candidate.journey.name, f"data of {action.id}: {why}"))
         trace.append("data error")
         return CandidateOutcome.GUARD_ERROR
     if not contests.won(draft, candidate, channel, subject, trace):

@@ -149,6 +149,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "MIGRATE_STAGE": "`migrate` leaves out a stage of a version",
         "REPEATED_JOURNEY": "two files hold a journey of the same name",
         "EXPERIMENT_DIFFERS": "two splits of one experiment have other arms, shares or units",
+        "EXPERIMENT_HOLDOUT": "an experiment is called as a holdout, and so draws as it does",
         "EXPERIMENT_LOCK": "experiments.lock.yaml has other arms or shares than the split",
         "BAD_BUCKETS": "experiments.lock.yaml gives a bucket to no arm, or to two",
         # Names

@@ -174,6 +174,7 @@ class _Compiler:
                 Experiments(),
                 owners_of(*lock) if lock is not None else {},
                 accounts=profile.has_accounts,
+                holdouts=frozenset(form.id for form in policies[0].holdouts),
             ),
             policy=compile_policy(policies[0], policies[1], channel_plans, calendars.zone),
             destinations=destinations(document for document, _ in journeys),

@@ -97,6 +97,10 @@ class Declared:
     """Whether the journey is an account's (rule M3): then there are no traits, and features are
     read as `account.features`.
     """
+    live: bool = True
+    """Whether there is an instance: on entry there is none yet."""
+    event_alone: bool = False
+    """Whether nothing is read but the event: not the time, nor what is known of the customer."""
 
 
 @dataclass(frozen=True)
@@ -138,25 +142,30 @@ class Vocabulary:
     records: Mapping[str, Record]
     variables: Mapping[str, str]
     refused: frozenset[str] = frozenset()
-    """The functions that there are not."""
+    """The functions and variables that there are not."""
 
 
 def vocabulary(schemas: Catalogue, declared: Declared, event_types: tuple[str, ...]) -> Vocabulary:
     """What may be read in an expression that is evaluated for any of the event types."""
+    instance = {**_nullable(declared.context), "entered_at": _TIME}
+    if declared.of_account:
+        instance[MEMBERS] = _MEMBERS
     records = {
         "customer": _record("customer", _nullable(declared.traits)),
-        "instance": _record("instance", {**_nullable(declared.context), "entered_at": _TIME}),
-        "stage": _record("stage", {"entered_at": _TIME}),
+        "instance": _lived("instance", instance, declared),
+        "stage": _lived("stage", {"entered_at": _TIME}, declared),
         "features": _record("features", _features(declared.features)),
         "milestones": _record("milestones", _milestones(declared.milestones)),
     }
     variables = {root: f"message:{_PACKAGE}.{root}" for root in records}
-    variables["now"] = "timestamp"
+    refused = _OF_CUSTOMERS if declared.of_account else frozenset[str]()
+    if declared.event_alone:
+        refused = _OF_CUSTOMERS | {"in_journey", "now"}
+    else:
+        variables["now"] = "timestamp"
     features = "features"
     if declared.of_account:
         features = f"{ACCOUNT}features"
-        own = {**_nullable(declared.context), "entered_at": _TIME, MEMBERS: _MEMBERS}
-        records["instance"] = _record("instance", own)
         records["features"] = _record(features, _features(declared.features))
         variables[features] = variables.pop("features")
         del variables["customer"]
@@ -170,7 +179,6 @@ def vocabulary(schemas: Catalogue, declared: Declared, event_types: tuple[str, .
     if event_types:
         records["event"] = _event(schemas, event_types)
         variables["event"] = f"message:{_PACKAGE}.event"
-    refused = _OF_CUSTOMERS if declared.of_account else frozenset[str]()
     return Vocabulary({f"{_PACKAGE}.{name}": r for name, r in records.items()}, variables, refused)
 
 
@@ -185,6 +193,8 @@ def messages(words: Vocabulary) -> descriptor_pool.DescriptorPool:
     )
     for full_name, record in words.records.items():
         message = file.message_type.add(name=full_name.removeprefix(f"{_PACKAGE}."))
+        # Without it, CEL writes to stderr that names differ by no more than `_` and case.
+        message.options.deprecated_legacy_json_field_conflicts = True
         for number, (name, attribute) in enumerate(record.fields.items(), start=1):
             _add_field(message, number, name, attribute)
     pool = descriptor_pool.DescriptorPool()
@@ -222,6 +232,12 @@ def _record(label: str, fields: Mapping[str, Attribute]) -> Record:
         {name: a for name, a in fields.items() if _unreadable(name, a.kind) is None},
         {n: reason for n, a in fields.items() if (reason := _unreadable(n, a.kind)) is not None},
     )
+
+
+def _lived(label: str, fields: Mapping[str, Attribute], declared: Declared) -> Record:
+    if declared.live:
+        return _record(label, fields)
+    return Record(label, {}, dict.fromkeys(fields, "nobody has entered yet"))
 
 
 def _unreadable(name: str, kind: str) -> str | None:
@@ -283,7 +299,8 @@ def _add_field(
 ) -> None:
     many = attribute.kind.startswith("list<")
     kind = attribute.kind.removeprefix("list<").removesuffix(">")
-    added = message.field.add(name=name, number=number)
+    # The JSON name left out is the name in camel case: `cart_id` and `cartId` would be one field.
+    added = message.field.add(name=name, number=number, json_name=name)
     added.label = _FieldProto.LABEL_REPEATED if many else _FieldProto.LABEL_OPTIONAL
     scalar, wrapper = _SCALARS.get(kind, (None, ""))
     if scalar is not None and (many or not attribute.nullable):

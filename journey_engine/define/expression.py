@@ -18,7 +18,9 @@ message of a feature with several fields, of which an expression reads one.
 
 
 class EvaluationError(Exception):
-    """An expression has no value for this input (rule S7); the message names the cause."""
+    """An expression has no value for this input (rule S7); the message names the cause, and no
+    value, which may be personal.
+    """
 
 
 class Warming(Exception):  # noqa: N818 - a state of the feature, not a fault

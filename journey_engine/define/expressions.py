@@ -26,7 +26,7 @@ class Names:
         return any(re.search(rf"\b{re.escape(name)}\b", text) for name in self.broken)
 
 
-NOTHING = Names(Declared())
+NOTHING = Names(Declared(live=False, event_alone=True))
 """For expressions that read nothing but the event."""
 
 

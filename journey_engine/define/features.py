@@ -110,6 +110,8 @@ def _check_form(form: FeatureForm, op: FeatureOp, fields: tuple[str, ...], place
         problem = "`keep` goes with `recent`"
     elif "at" in form.fields_:
         problem = "`at` is the time of the event, no field can be called so"
+    elif "complete" in form.fields_:
+        problem = "`complete` says whether the window is full, no field can be called so"
     if problem:
         place.key_error("FEATURE_FORM", problem, "see the features in the language page")
     return not problem

@@ -5,6 +5,7 @@ Rule F2. Durations are milliseconds.
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -27,6 +28,9 @@ _SHARE = r"^([0-9]{1,3})(?:\.([0-9]{1,2}))?%$"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 _WHOLE: Final = 10_000
+EMPTY: Final = "empty"
+"""The type of the error of a key without a value."""
+_EMPTY: Final = PydanticCustomError(EMPTY, "the key has no value")
 _FIELD_OF_TYPE = r"^[A-Za-z][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -112,18 +116,31 @@ EventTypes = Annotated[
 
 
 class Form(BaseModel):
-    """A mapping with known keys; another key is an error that names the known ones."""
+    """A mapping with known keys; another key is an error that names the known ones. A key with no
+    value is one, too: as good as not written, it would undo what its author was about to say.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _name_known_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - the validator sees whatever was written
+    def _check_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - the validator sees whatever was written
+        found: list[InitErrorDetails] = []
+        form: Self | None = None
         try:
-            return handler(data)
+            form = handler(data)
         except ValidationError as error:
-            details = [_detail(cls, item) for item in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(error.title, details) from None
+            found = [_detail(cls, item) for item in error.errors(include_url=False)]
+        told = {item["loc"][0] for item in found if item["loc"]}
+        empty = [key for key, value in _items(data) if value is None and key not in told]
+        found += [InitErrorDetails(type=_EMPTY, loc=(key,), input=None) for key in empty]
+        if form is None or found:
+            raise ValidationError.from_exception_data(cls.__name__, found)
+        return form
+
+
+def _items(data: object) -> Iterable[tuple[str, object]]:
+    return data.items() if isinstance(data, dict) else ()
 
 
 def _detail(form: type[BaseModel], error: ErrorDetails) -> InitErrorDetails:

@@ -143,6 +143,8 @@ class Environment:
         if name in record.refused:
             message = f"{record.label}.{name} cannot be read: {record.refused[name]}"
         hint = suggestion(name, record.fields)
+        if name in record.refused and not record.fields:
+            hint = "leave it out"
         return ExpressionError.at(text, offset, "UNKNOWN_FIELD", message, hint)
 
     def _no_name(self, text: str, offset: int, dotted: str) -> ExpressionError:
@@ -150,9 +152,11 @@ class Environment:
         if not text.startswith(name, offset):
             offset = max(text.rfind(name, 0, offset), 0)  # from the parenthesis to the name
         known = {root.partition(".")[0] for root in self._words.variables} | closures.FUNCTIONS
-        hint = suggestion(name, known)
+        hint = suggestion(name, known - self._words.refused)
         if name == "event":
             hint = "no event leads here"
+        elif self._declared.event_alone and name in self._words.refused:
+            hint = "only the event is read here"
         return ExpressionError.at(text, offset, "UNKNOWN_FIELD", f"there is no '{name}'", hint)
 
 

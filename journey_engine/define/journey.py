@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Final
 
 from journey_engine.define.accounts import check_subject
@@ -32,6 +33,7 @@ from journey_engine.define.place import Place, suggestion
 from journey_engine.define.plan import END, Clause, JourneyPlan, every_action
 from journey_engine.define.policies import compile_holds
 from journey_engine.define.policy_checks import check_policies
+from journey_engine.define.policy_form import CONTINUE
 from journey_engine.define.policy_plan import PLAIN, Hold
 from journey_engine.define.profile import known_types
 from journey_engine.define.profile_plan import FeaturePlan
@@ -40,6 +42,12 @@ from journey_engine.define.stages import Parts, Stages, clause_text
 from journey_engine.define.switches import Switches
 from journey_engine.define.versions import file_stem, moves
 
+_NO_STAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        END: "is where every instance ends, no stage",
+        CONTINUE: "says of `on_suppressed` that the instance stays, and is no stage",
+    }
+)
 _NUMBERS: Final = frozenset({"int", "double"})
 
 
@@ -60,6 +68,7 @@ def know_journey(
     entry = _entry_names(document, company, features)
     own = replace(
         entry.declared,
+        live=True,
         stages=frozenset(document.stages),
         sends=frozenset(action.form.id for _, action in document.actions),
         milestones=frozenset(document.milestones),
@@ -123,12 +132,8 @@ def _check_names(document: JourneyDocument, place: Place, company: Company, stem
         )
     for name, stage in document.stages.items():
         at = place.at("stages", name)
-        if name == END:
-            at.key_error(
-                "RESERVED_NAME",
-                f"`{END}` is where every instance ends, no stage",
-                "take another name",
-            )
+        if name in _NO_STAGES:
+            at.key_error("RESERVED_NAME", f"`{name}` {_NO_STAGES[name]}", "take another name")
         if stage.macro_stage not in company.macro_stages:
             message = f"lifecycle.yaml knows no macro-stage `{stage.macro_stage}`"
             hint = suggestion(stage.macro_stage, company.macro_stages)
@@ -159,6 +164,7 @@ def _entry_names(
         features={name: feature.type for name, feature in features.items()},
         journeys=alike,
         of_account=of_account,
+        live=False,
         purposes=company.purposes,
         channels=frozenset(company.channels),
     )

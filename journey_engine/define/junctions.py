@@ -21,6 +21,8 @@ class Locked:
     """None where the lock is wrong, which was reported."""
     accounts: bool
     """Whether customer.yaml says to which account a customer belongs (rule M3)."""
+    holdouts: frozenset[str] = frozenset()
+    """Those of policies.yaml: an id draws the same customers, whichever of both it is of."""
     kept: bool = False
     """Whether it is for a version that is kept."""
 
@@ -58,6 +60,11 @@ class Junctions:
             message = "customer.yaml does not say to which account a customer belongs"
             hint = "such as `account: {from: [AccountLinked.account_id]}`"
             place.at("unit").error("SUBJECT_CONFLICT", message, hint)
+            return None
+        if form.experiment in self._locked.holdouts and not self._locked.kept:
+            message = f"a holdout is called `{form.experiment}`, too: both draw the same customers"
+            hint = "the arms could not be compared: give one of both another name"
+            place.at("experiment").error("EXPERIMENT_HOLDOUT", message, hint)
             return None
         owners = self._locked.owners.get(form.experiment, ())
         known = self._locked.experiments.add(form, place, kept=self._locked.kept)

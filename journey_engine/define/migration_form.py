@@ -42,3 +42,9 @@ class MigrateForm(Form):
         ],
         Field(min_length=1),
     ]
+
+    @property
+    def entered(self) -> set[str]:
+        """The stages whose `on_enter` runs, and there is no event."""
+        moves = [form.meant() for form in self.stages.values()]
+        return {move.to for move in moves if move.enter}

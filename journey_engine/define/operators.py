@@ -88,7 +88,7 @@ def _truncate(value: float) -> int:
 def _at(items: list[Any], index: int) -> Any:  # noqa: ANN401 - an element of any kind
     if 0 <= index < len(items):
         return items[index]
-    raise EvaluationError(f"index {index} is outside a list of {len(items)}")
+    raise EvaluationError("the index is outside the list")
 
 
 def same(left: Any, right: Any) -> bool:  # noqa: ANN401 - values of any kind

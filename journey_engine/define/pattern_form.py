@@ -52,8 +52,11 @@ class PatternForm(Form):
         """The events that the clause reads, in the order in which they are written."""
         if self.sequence is not None or self.all is not None:
             return self.sequence or self.all or []
-        first = [] if self.on is None else [ElementForm(on=self.on, when=self.when, key=self.key)]
-        return first if self.not_followed_by is None else [*first, self.not_followed_by]
+        found = [] if self.not_followed_by is None else [self.not_followed_by]
+        if self.on is not None:
+            # Checked already; a key that was left out is no key without a value.
+            found.insert(0, ElementForm.model_construct(on=self.on, when=self.when, key=self.key))
+        return found
 
     @property
     def types(self) -> list[str]:

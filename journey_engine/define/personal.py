@@ -65,6 +65,8 @@ def _remembered(journey: JourneyPlan) -> Iterator[tuple[str, Expression]]:
     for stage in journey.stages.values():
         for way in stage.transitions:
             yield from way.remember
+            if way.pattern is not None:
+                yield from way.pattern.remember
 
 
 def _spread(operands: set[str], remembered: list[tuple[str, Expression]]) -> frozenset[str]:

@@ -92,7 +92,10 @@ class Profile:
         readers = self._of_accounts if of_account else self._readers
         for feature in features.values():
             plan = feature.plan
-            readers[plan.event_type].features.setdefault(plan.id, plan)
+            known = readers[plan.event_type].features
+            # One that warms up starts with the first input, whatever others make of the same.
+            if plan.id not in known or plan.warm_up is not None:
+                known[plan.id] = plan
 
     def read_sends(self) -> None:
         """Have messages counted that others sent, where their type is published (rule C3)."""

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from journey_engine.define.codes import FORM_CODES
 from journey_engine.define.expression_error import did_you_mean
-from journey_engine.define.form import Form
+from journey_engine.define.form import EMPTY, Form
 from journey_engine.define.loader import parse_yaml
 from journey_engine.define.place import Place, suggestion
 from journey_engine.errors import DefinitionError, DefinitionErrors
@@ -94,6 +94,8 @@ def _report_value(place: Place, error: ErrorDetails) -> None:
         # Forms write what is wrong, a colon, and what to do.
         wrong, _, hint = message.partition(": ")
         place.error(kind.upper(), wrong, hint)
+    elif kind == EMPTY:
+        place.key_error("BAD_VALUE", "the key says nothing", "write its value, or leave it out")
     elif kind in _EXPECTED:
         place.error("BAD_VALUE", *_EXPECTED[kind])
     else:

@@ -18,6 +18,7 @@ from journey_engine.define.place import Place, suggestion
 from journey_engine.define.plan import END, MILESTONE, StagePlan, TransitionPlan, Trigger
 from journey_engine.define.profile import known_types
 from journey_engine.define.routing import Route, Routing
+from journey_engine.define.ways import Ways
 
 _WAITS = frozenset({Trigger.AFTER, Trigger.AT})
 
@@ -51,7 +52,7 @@ class Stages:
         self._routing = parts.routing
         self._actions = parts.actions
         self._junctions = parts.junctions
-        self._arrivals = parts.arrivals
+        self._ways = Ways(document, parts.arrivals)
         self._published = expressions.schemas.events
         self._waits = parts.waits
         self._patterns = Patterns(expressions, parts.routing)
@@ -63,8 +64,7 @@ class Stages:
             for index, transition in enumerate(form.transitions)
         )
         self._check_following(form, place)
-        read = event_ways(self._document, name, self._arrivals)
-        known = [each for each in read if each in self._published]
+        known = [each for each in self._ways.events(name) if each in self._published]
         return StagePlan(
             name=name,
             macro_stage=form.macro_stage,
@@ -159,34 +159,6 @@ class Stages:
         if form.to is not None and form.to != END and form.to not in self._document.stages:
             hint = suggestion(form.to, [*self._document.stages, END])
             place.at("to").error("UNKNOWN_STAGE", f"there is no stage `{form.to}`", hint)
-
-
-def event_ways(
-    document: JourneyDocument,
-    stage: str,
-    arrivals: frozenset[str],
-    passed: frozenset[str] = frozenset(),
-) -> tuple[str, ...]:
-    """The event types that lead into the stage, through junctions too (`passed` are those on the
-    way back from it), and from other journeys (`arrivals`); none if any other way does (rule I4).
-    """
-    ways = [clause.leads for clause in document.entry] if stage == document.start else []
-    for form in document.stages.values():
-        if stage in form.after_sends:
-            return ()
-        ways += [each.leads for each in form.transitions if each.to == stage]
-    if not all(ways):
-        return ()
-    types = {name for way in ways for name in document.leading(way)}
-    if stage == document.start:
-        types |= arrivals
-    for name, form in document.stages.items():
-        if stage in form.ways and name not in passed:
-            through = event_ways(document, name, arrivals, passed | {stage})
-            if not through:
-                return ()
-            types.update(through)
-    return tuple(sorted(types))
 
 
 def clause_text(place: Place) -> str:

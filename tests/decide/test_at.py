@@ -173,6 +173,11 @@ def test_w2_the_trace_says_when_and_from_what() -> None:
     )
 
 
+def test_a_text_that_is_no_date_is_not_told_since_it_may_be_personal() -> None:
+    party = waiting("{date: instance.ends_on, if_past: run}", ends_on="12/03/1980")
+    assert party.errors == ["instance.ends_on: is no date"]
+
+
 @pytest.mark.parametrize(
     "form",
     [

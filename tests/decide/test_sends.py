@@ -137,14 +137,18 @@ def test_c1_when_is_asked_first(guard: Any, outcome: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [BROKEN, expression(warming), expression(lambda _: 10**18, kind="timestamp")],
+    ("value", "why"),
+    [
+        (BROKEN, "boom"),
+        (expression(warming), ""),
+        (expression(lambda _: 10**18, kind="timestamp"), "no calendar has the time"),
+    ],
 )
-def test_a1_data_without_a_value_is_a_guard_error(value: Any) -> None:
+def test_a1_data_without_a_value_is_a_guard_error(value: Any, why: str) -> None:
     customer = Customer(sending(send("hello", data={"x": value})))
     decision = customer.give("Cart", 0)
     assert customer.outcomes == ["GUARD_ERROR"]
-    assert len(decision.guard_errors) == 1
+    assert [text for _, text in decision.guard_errors] == [f"data of hello: {why}"]
     assert not decision.commands
 
 

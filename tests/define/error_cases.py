@@ -7,6 +7,7 @@ from tests.define.definitions import (
     CHANNELS,
     CUSTOMER,
     FILES,
+    POLICIES,
 )
 
 
@@ -72,6 +73,11 @@ CASES = [
     Case("BAD_VALUE", CART, "version: 3", "version: «three"),
     Case("BAD_VALUE", CART, "version: 3", "version: «0"),
     Case("BAD_VALUE", CART, "mode: after_end", "mode: «sometimes"),
+    Case("BAD_VALUE", CART, GOAL, "order_placed: {«on: , when: features.views_1h > 3}"),
+    Case("BAD_VALUE", CART, "cart_id\nfeatures", "cart_id\n«holds:\nfeatures"),
+    Case("BAD_VALUE", CART, "key: event.cart_id", "«key: ~"),
+    Case("BAD_VALUE", CART, CLICK, "{on: [MessageClicked], «when: null, to: engaged}"),
+    Case("BAD_VALUE", POLICIES, "consent: none", "consent: none, «teams: "),
     Case("BAD_DURATION", CART, "after: 4h", "after: «4 hours"),
     Case("BAD_DURATION", CART, "after: 4h", "after: «240"),
     Case("BAD_DATE", CART, "2027-03-01", "«2027-02-30"),
@@ -166,11 +172,32 @@ CASES = [
         ),
     ),
     Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "milestones.«paid"),
+    Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "instance.«entered_at < now"),
+    Case("UNKNOWN_FIELD", CART, "event.total > 50.0", "stage.«entered_at < now"),
+    Case(
+        "UNKNOWN_FIELD",
+        CART,
+        "key: event.cart_id",
+        "key: \"«now < event.occurred_at ? event.cart_id : ''\"",
+    ),
+    Case(
+        "UNKNOWN_FIELD",
+        CUSTOMER,
+        "within: 90d}",
+        "within: 90d, where: «reachable(event.order_id)}",
+    ),
     Case(
         "RESERVED_NAME",
         CART,
         LAST,
         LAST + "\n  «end:\n    macro_stage: purchase\n    transitions: [{after: 1d, to: waiting}]",
+    ),
+    Case(
+        "RESERVED_NAME",
+        CART,
+        LAST,
+        "{after: 2d, to: continue}\n  «continue:\n    macro_stage: purchase\n"
+        "    transitions: [{after: 1d, to: end}]",
     ),
     Case(
         "REPEATED_ID",
@@ -206,6 +233,7 @@ CASES = [
     Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {count: OrderPlaced, keep: 3}"),
     Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {count: OrderPlaced, fields: [total]}"),
     Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {last: OrderPlaced.total, fields: [total]}"),
+    Case("FEATURE_FORM", CART, VIEWS, "«views_1h: {last: OrderPlaced, fields: [complete]}"),
     Case("FEATURE_KIND", CART, VIEWS, "views_1h: {sum: «OrderPlaced.order_id}"),
     Case(
         "CONTEXT_KIND",

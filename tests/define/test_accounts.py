@@ -73,12 +73,17 @@ def test_what_is_of_one_customer_does_not_go_with_an_account(
         "account.features.failures.complete",
         "has(account.features.failures)",
         "in_journey('dunning')",
-        "event.customer_id in instance.members",
     ],
 )
 def test_what_an_accounts_journey_may_read(guard: str) -> None:
     when = "account.features.failures >= 2"
     assert codes(when, f'"{guard}"') == []
+
+
+def test_the_members_are_known_once_somebody_entered() -> None:
+    guard, paid = "event.customer_id in instance.members", "paid: {on: PaymentSucceeded}"
+    assert codes("account.features.failures >= 2", f'"{guard}"') == ["UNKNOWN_FIELD"]
+    assert codes(paid, paid.replace("}", f", when: {guard}}}")) == []
 
 
 def test_a_customers_journey_reads_no_account() -> None:

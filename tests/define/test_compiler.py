@@ -157,6 +157,17 @@ def test_equal_features_share_one_store_and_others_do_not() -> None:
     assert len(compiled(files).profile["OrderPlaced"].features) == 1
 
 
+@pytest.mark.parametrize("first", ["ever", "later"])
+def test_a_feature_that_warms_up_starts_so_whatever_others_make_of_it(first: str) -> None:
+    warm, plain = "{count: OrderPlaced, warm_up: 30d}", "{count: OrderPlaced}"
+    second = "later" if first == "ever" else "ever"
+    files = bent(CART, "features:\n", f"features:\n  {first}: {warm}\n  {second}: {plain}\n")
+    plan = compiled(files)
+
+    assert plan.by_name["cart"].features[first].id in plan.windowed
+    assert plan.by_name["cart"].features[second].warm_up is None
+
+
 def test_each_clause_is_routed_by_the_key_its_own_key_or_not_at_all() -> None:
     journey = cart(
         ("reason: emptied}", "reason: emptied, key: event.session_id}"),

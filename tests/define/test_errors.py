@@ -124,6 +124,7 @@ def test_every_code_has_a_case_and_every_case_a_code_of_the_table() -> None:
         "MIGRATE_VERSION",
         "MIGRATE_STAGE",
         "EXPERIMENT_DIFFERS",
+        "EXPERIMENT_HOLDOUT",
         "BAD_BUCKETS",
         "IN_SYNC_BEYOND_REPLICATION",
         "SCORE_KIND",

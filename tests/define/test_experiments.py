@@ -12,7 +12,16 @@ from journey_engine.define.experiments import agrees
 from journey_engine.define.form import parse_share
 from journey_engine.define.junction_plan import BUCKETS, Choice, Split, Unit
 from journey_engine.errors import DefinitionErrors
-from tests.define.definitions import CART, CUSTOMER, FILES, bent, compiled, errors_of, marked
+from tests.define.definitions import (
+    CART,
+    CUSTOMER,
+    FILES,
+    POLICIES,
+    bent,
+    compiled,
+    errors_of,
+    marked,
+)
 from tests.define.error_cases import ENGAGED, split
 
 LOCK = "topologies/experiments.lock.yaml"
@@ -57,6 +66,26 @@ def test_j2_an_event_may_be_read_behind_a_junction_that_only_events_lead_into() 
 
     by_timer = bent(CART, "{after: 2d, to: end}", "{after: 2d, to: engaged}")
     assert [e.code for e in errors_of(bent(CART, ENGAGED, choose, by_timer))] == ["UNKNOWN_FIELD"]
+
+
+def test_an_event_may_be_read_behind_many_junctions_after_each_other() -> None:
+    head = "\n  {}:\n    macro_stage: retention\n"
+    answer = "    choose: [{{when: reachable('push'), to: {}}}, {{to: {}}}]"
+    asks = [
+        part
+        for n in range(40)
+        for part in (
+            head.format(f"q{n}"),
+            answer.format(f"a{n}", f"q{n + 1}"),
+            head.format(f"a{n}"),
+            answer.format("nudged", f"q{n + 1}"),
+        )
+    ]
+    last = (
+        head.format("q40") + "    choose: [{when: event.send == 'reminder', to: end}, {to: nudged}]"
+    )
+
+    assert errors_of(bent(CART, ENGAGED, answer.format("q0", "a0") + "".join(asks) + last)) == []
 
 
 def test_b11_every_target_must_be_a_stage() -> None:
@@ -227,6 +256,14 @@ def test_j3_a_kept_version_draws_the_same_unit() -> None:
     files[KEPT] = files[KEPT].replace("unit: customer", "unit: instance")
 
     assert [(e.code, e.file) for e in errors_of(files)] == [("EXPERIMENT_DIFFERS", KEPT)]
+
+
+def test_an_experiment_draws_others_than_a_holdout_but_in_what_is_kept_as_it_was() -> None:
+    files = beside(split("30%", "70%"))
+    files[POLICIES] += "holdouts: [{id: e, share: 5%, purposes: [marketing]}]\n"
+
+    assert [(e.code, e.file) for e in errors_of(files)] == [("EXPERIMENT_HOLDOUT", CART)]
+    assert errors_of(bent(POLICIES, "id: e,", "id: other,", files)) == []
 
 
 def test_j3_what_only_kept_versions_split_is_allocated_by_the_latest() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from journey_engine.define.expression import EvaluationError, Value, Warming
 from journey_engine.define.guards import Declared, Environment, ExpressionError, FeatureType
+from tests.define.catalogue import Catalogue, EventType, Field
 from tests.define.company import CART, DECLARED, HOUR, SCHEMAS, Snapshot
 
 
@@ -87,7 +88,7 @@ def test_an_expression_yields(text: str, value: Value) -> None:
         ("event.items / 0", "division by zero"),
         ("event.items % 0", "modulus by zero"),
         ("event.items + 9223372036854775807", "integer overflow"),
-        ("event.tags[2]", "index 2 is outside a list of 2"),
+        ("event.tags[2]", "the index is outside the list"),
         ("timestamp('9999-12-31T23:59:59Z') + duration('1s') > now", "timestamp overflow"),
         ("timestamp('2300-01-01T00:00:00Z') - now", "duration overflow"),
         ("consent('marketing', event.coupon)", "event.coupon is null"),
@@ -184,6 +185,26 @@ def test_a_name_that_is_no_identifier_cannot_be_read() -> None:
     assert (
         raised.value.message == "customer.first-name cannot be read: its name is not an identifier"
     )
+
+
+def test_names_may_differ_by_case_and_underscores_alone(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    alike = ("first_name", "firstName", "FIRST_NAME", "first_name_")
+    declared = Declared(
+        traits=dict.fromkeys(alike, "string"),
+        context=dict.fromkeys(alike, "string"),
+        features={name: FeatureType("string", nullable=True) for name in alike},
+        milestones=frozenset(alike),
+    )
+    event = EventType({name: Field("string") for name in alike})
+    either = Environment(Catalogue({"Named": event}), declared, ("Named",))
+    values = {name: name for name in alike}
+    scope = Snapshot(event=values, customer=values)
+
+    for name in alike:
+        assert either.compile(f"event.{name} + customer.{name}").evaluate(scope) == name + name
+    assert capfd.readouterr().err == ""
 
 
 def test_feedback_names_the_send_it_answers() -> None:

@@ -135,3 +135,13 @@ def test_migrate_is_refused(code: str, old: str, new: str) -> None:
     assert code in CODES
     assert [(e.code, (e.file, e.line, e.column)) for e in errors_of(files)] == [(code, place)]
     assert MARK not in files[CART]
+
+
+def test_who_is_moved_enters_without_an_event() -> None:
+    nudges = ("{after: 4h, reset_on: CartUpdated, to: nudged}", "{on: CartUpdated, to: nudged}")
+    reading = bent(CART, "browsing: features.views_1h", "cart: event.cart_id", migrating(*nudges))
+
+    assert [(e.code, e.path) for e in errors_of(reading)] == [
+        ("UNKNOWN_FIELD", "stages.nudged.on_enter.0.send.data.cart")
+    ]
+    assert errors_of(bent(CART, "on_enter: run", "on_enter: skip", reading)) == []

@@ -42,6 +42,11 @@ stages:
     macro_stage: service
     transitions:
       - {on: ProductSearched, to: end, remember: {last: instance.echo}}
+      - on: NpsAnswered
+        not_followed_by: OrderPlaced
+        within: 1d
+        to: end
+        remember: {unheard: event.comment, low: event.score}
 """,
 }
 
@@ -58,6 +63,7 @@ def test_what_is_copied_from_a_personal_field_is_personal(schemas: Schemas) -> N
         ("instance", "words"),
         ("instance", "echo"),
         ("instance", "last"),
+        ("instance", "unheard"),
         ("features", "own.at"),
     ]:
         assert found.hides(root, name), (root, name)
@@ -67,6 +73,7 @@ def test_what_is_copied_from_a_personal_field_is_personal(schemas: Schemas) -> N
         ("customer", "first_name"),
         ("instance", "score"),
         ("instance", "level"),
+        ("instance", "low"),
         ("features", "orders"),
     ]:
         assert not found.hides(root, name), (root, name)
