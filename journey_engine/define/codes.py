@@ -145,7 +145,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "VERSION_CONTENT": "a version of a journey exists with another content",
         "VERSION_ORDER": "a version is lower than one that was published",
         "VERSION_KEY": "versions of a journey have different keys",
-        "MIGRATE_VERSION": "`migrate` comes from a version that is not kept, or not older",
+        "MIGRATE_VERSION": "`migrate` comes from a version that is not older",
         "MIGRATE_STAGE": "`migrate` leaves out a stage of a version",
         "REPEATED_JOURNEY": "two files hold a journey of the same name",
         "EXPERIMENT_DIFFERS": "two splits of one experiment have other arms, shares or units",

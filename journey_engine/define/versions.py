@@ -137,7 +137,9 @@ def moves(document: JourneyDocument) -> Mapping[int, Mapping[str, Move]]:
 
 
 def check_migrate(read: Read, others: Iterable[JourneyDocument]) -> None:
-    """Report what `migrate` leaves out, and what it names that is not there."""
+    """Report what `migrate` leaves out, and what it names that is not there. Of a version that is
+    not kept, since nobody is left on it, nothing is known to hold the map against.
+    """
     document, place = read
     form = document.migrate
     if form is None:
@@ -146,19 +148,22 @@ def check_migrate(read: Read, others: Iterable[JourneyDocument]) -> None:
     by_version = {other.version: other for other in others if other.journey == document.journey}
     known: set[str] = set()
     for index, version in enumerate(form.versions):
-        older = by_version.get(version)
-        if older is None or version >= document.version:
-            message = f"no older version {version} of `{document.journey}` is kept"
-            hint = f"it lies in {file_stem(document.journey, version)}.yaml"
+        if version >= document.version:
+            message = f"version {version} of `{document.journey}` is not older than this one"
+            hint = f"name versions below {document.version}"
             at.at("from", index).error("MIGRATE_VERSION", message, hint)
             return
+        older = by_version.get(version)
+        if older is None:
+            continue
         standing = {name for name, stage in older.stages.items() if not stage.ways}
         known |= standing
         missing = sorted(standing - form.stages.keys())
         if missing:
             message = f"version {version} has stages that are not mapped: {', '.join(missing)}"
             at.at("stages").key_error("MIGRATE_STAGE", message, "say stage, `finish` or `exit`")
-    for name in form.stages:
+    whole = by_version.keys() >= set(form.versions)
+    for name in form.stages if whole else ():
         if name not in known:
             message = f"nobody stands in a stage `{name}` of those versions"
             at.at("stages", name).key_error("UNKNOWN_STAGE", message, suggestion(name, known))

@@ -121,7 +121,7 @@ def test_migrate_says_what_becomes_of_each_stage() -> None:
 @pytest.mark.parametrize(
     ("code", "old", "new"),
     [
-        ("MIGRATE_VERSION", "from: 2", "from: «1"),
+        ("MIGRATE_VERSION", "from: 2", "from: «3"),
         ("MIGRATE_VERSION", "from: 2", "from: [2, «3]"),
         ("MIGRATE_STAGE", "  stages:\n    waiting: nudged\n", "  «stages:\n"),
         ("UNKNOWN_STAGE", "    engaged: finish", "    engaged: finish\n    «lost: exit"),
@@ -135,3 +135,24 @@ def test_migrate_is_refused(code: str, old: str, new: str) -> None:
     assert code in CODES
     assert [(e.code, (e.file, e.line, e.column)) for e in errors_of(files)] == [(code, place)]
     assert MARK not in files[CART]
+
+
+def test_what_migrate_takes_over_is_deleted_when_nobody_is_left_on_it() -> None:
+    kept_as_well = migrating("from: 2", "from: [1, 2]")
+    without = {path: text for path, text in kept_as_well.items() if path != KEPT}
+    newer = bent(CART, "version: 3", "version: 4")[CART]
+    later = {**without, "topologies/journeys/cart@3.yaml": without[CART], CART: newer}
+
+    assert sorted(compiled(kept_as_well).by_name["cart"].migrate) == [1, 2]
+    assert sorted(compiled(without).by_name["cart"].migrate) == [1, 2]
+    assert sorted(compiled(later).kept["cart", 3].migrate) == [1, 2]
+
+
+def test_a_version_that_is_not_kept_may_have_had_any_stage() -> None:
+    files = migrating("from: 2", "from: [1, 2]")
+
+    assert not errors_of(bent(CART, "engaged: finish", "engaged: finish\n    lost: exit", files))
+    without = {path: text for path, text in files.items() if path != KEPT}
+    assert [e.code for e in errors_of(bent(CART, "waiting: nudged", "waiting: lost", without))] == [
+        "UNKNOWN_STAGE"
+    ]
