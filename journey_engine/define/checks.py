@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from journey_engine.define.document import JourneyDocument, StageForm, TransitionForm
+from journey_engine.define.migration_plan import Fate
 from journey_engine.define.place import Place
 
 STAGE_TIMERS_MAX: Final = 32
@@ -37,7 +38,8 @@ def _check_reached(document: JourneyDocument, place: Place) -> None:
     if document.start not in document.stages:
         return
     reached: set[str] = set()
-    ahead = [document.start]
+    moves = [move.meant() for move in document.migrate.stages.values()] if document.migrate else []
+    ahead = [document.start, *(move.to for move in moves if move.fate is Fate.MOVE)]
     while ahead:
         name = ahead.pop()
         if name not in reached and name in document.stages:

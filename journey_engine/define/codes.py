@@ -215,7 +215,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "SCORE_UNUSED": "a send of a purpose that does not arbitrate has a score",
         "ON_SUPPRESSED_LEAVING": "`on_suppressed` stands at a send on the way out of a stage",
         # What the lint says of the structure, rule V4
-        "UNREACHABLE_STAGE": "no transition leads to the stage",
+        "UNREACHABLE_STAGE": "no transition leads to the stage, and no `migrate`",
         "NO_WAY_OUT": "nothing but a goal or an exit leads out of the stage",
         "ALWAYS_LOOP": "`always` or junctions lead round in a circle without a wait",
         "WAIT_BEYOND_ABANDON": "a wait is longer than `abandon`",
