@@ -44,7 +44,14 @@ from journey_engine.define.profile import Profile
 from journey_engine.define.reading import read_document
 from journey_engine.define.switches import destinations
 from journey_engine.define.themes import check_themes
-from journey_engine.define.versions import as_kept, check_kept, check_migrate, file_stem, is_kept
+from journey_engine.define.versions import (
+    answered,
+    as_kept,
+    check_kept,
+    check_migrate,
+    file_stem,
+    is_kept,
+)
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import Schemas
 
@@ -182,13 +189,17 @@ class _Compiler:
             company.profile.read_sends()
         defaults = consent_defaults(policies[0], customer[0], customer[1])
         # Twice over all of them: a switch is held against what the other journey remembers.
-        known = [know_journey(*journey, company, expressions) for journey in journeys]
+        former = [document for document, _ in kept]
+        known = [
+            know_journey(*journey, company, expressions, answered(journey[0], former))
+            for journey in journeys
+        ]
         plans = [
             compile_journey(document, place, company, expressions, names)
             for (document, place), names in zip(journeys, known, strict=True)
         ]
         versions = [self._kept(as_kept(one), company, expressions) for one in kept]
-        everything = [document for document, _ in (*journeys, *kept)]
+        everything = [*former, *(document for document, _ in journeys)]
         for one in (*journeys, *kept):
             check_migrate(one, everything)
         check_themes(policies, journeys)
@@ -210,7 +221,8 @@ class _Compiler:
             destinations=replace(company.destinations, names=dict(company.destinations.names)),
             locked=replace(company.locked, kept=True),
         )
-        known = know_journey(*read, apart, expressions)
+        # The lint asks only what is entered: of which sends there were is nothing to be said.
+        known = know_journey(*read, apart, expressions, None)
         return compile_journey(*read, apart, expressions, known, kept=True)
 
     def _plan(

@@ -53,15 +53,21 @@ class Known:
 
 
 def know_journey(
-    document: JourneyDocument, place: Place, company: Company, expressions: Expressions
+    document: JourneyDocument,
+    place: Place,
+    company: Company,
+    expressions: Expressions,
+    sends: frozenset[str] | None,
 ) -> Known:
-    """What the journey's expressions may name; `company` is told, for those that switch to it."""
+    """What the journey's expressions may name; `company` is told, for those that switch to it.
+    `sends` are the ids that `event.send` can have, None where that is not known.
+    """
     features = _features(document, place, company, expressions)
     entry = _entry_names(document, company, features)
     own = replace(
         entry.declared,
         stages=frozenset(document.stages),
-        sends=frozenset(action.form.id for _, action in document.actions),
+        sends=sends,
         milestones=frozenset(document.milestones),
     )
     live = infer_context(document, place, (entry, replace(entry, declared=own)), expressions)

@@ -127,6 +127,18 @@ def check_kept(files: Iterable[str], newest: Sequence[Read], kept: Sequence[Read
     return found
 
 
+def answered(document: JourneyDocument, kept: Iterable[JourneyDocument]) -> frozenset[str] | None:
+    """The ids of the actions to which answers may come in the version that is entered: its own, and
+    those of the versions kept, which it may take over and which have its exits. None where it takes
+    over a version that is not kept.
+    """
+    versions = [document, *(one for one in kept if one.journey == document.journey)]
+    former = {number for one in versions if one.migrate for number in one.migrate.versions}
+    if not former <= {one.version for one in versions}:
+        return None
+    return frozenset(action.form.id for one in versions for _, action in one.actions)
+
+
 def moves(document: JourneyDocument) -> Mapping[int, Mapping[str, Move]]:
     """By version from which there is a way into this one: by stage, what becomes of those in it."""
     form = document.migrate

@@ -156,3 +156,17 @@ def test_a_version_that_is_not_kept_may_have_had_any_stage() -> None:
     assert [e.code for e in errors_of(bent(CART, "waiting: nudged", "waiting: lost", without))] == [
         "UNKNOWN_STAGE"
     ]
+
+
+def test_a_guard_may_ask_for_a_send_of_a_version_that_is_kept_or_was() -> None:
+    former = bent(CART, "id: reminder", "id: former", kept(("id: reminder", "id: former")))
+    former = bent(CART, "event.send == 'reminder'", "event.send == 'former'", former)
+    asks = bent(CART, "id: former", "id: reminder", former)
+    deleted = {path: text for path, text in asks.items() if path != KEPT}
+    later = {**deleted, CART: bent(CART, "version: 3", "version: 4")[CART]}
+    later["topologies/journeys/cart@3.yaml"] = deleted[CART]
+
+    assert not errors_of(asks)
+    assert [e.code for e in errors_of(deleted)] == ["GUARD_NEVER_TRUE"]
+    assert not errors_of(bent(CART, "version: 3", MIGRATE, deleted))
+    assert not errors_of(later)
