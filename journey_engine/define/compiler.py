@@ -308,17 +308,21 @@ class _Compiler:
             read_document(path, text, JourneyDocument, self._errors)
             for path, text in self._journey_texts.items()
         ]
+        named = [(_file_name(one), one) for one in read if one is not None]
+        # A copy, called otherwise, is the one too many, wherever it stands in the folder.
+        named.sort(key=lambda pair: pair[0] != PurePosixPath(pair[1][1].file).stem)
         found: dict[str, Read[JourneyDocument]] = {}
-        for each in read:
-            if each is None:
-                continue
-            document, place = each
-            name = file_stem(document.journey, document.version if is_kept(place.file) else None)
+        for name, each in named:
             if name in found:
                 message = f"the journey `{name}` is in {found[name][1].file}, too"
-                place.at("journey").error("REPEATED_JOURNEY", message, f"keep {name}.yaml")
+                each[1].at("journey").error("REPEATED_JOURNEY", message, f"keep {name}.yaml")
             found.setdefault(name, each)
         return list(found.values())
+
+
+def _file_name(read: Read[JourneyDocument]) -> str:
+    document, place = read
+    return file_stem(document.journey, document.version if is_kept(place.file) else None)
 
 
 def _meaning(form: Form) -> list[object]:
