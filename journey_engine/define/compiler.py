@@ -222,7 +222,7 @@ class _Compiler:
             locked=replace(company.locked, kept=True),
         )
         # The lint asks only what is entered: of which sends there were is nothing to be said.
-        known = know_journey(*read, apart, expressions, None)
+        known = know_journey(*read, apart, expressions, None, kept=True)
         return compile_journey(*read, apart, expressions, known, kept=True)
 
     def _plan(

@@ -58,11 +58,13 @@ def know_journey(
     company: Company,
     expressions: Expressions,
     sends: frozenset[str] | None,
+    *,
+    kept: bool = False,
 ) -> Known:
     """What the journey's expressions may name; `company` is told, for those that switch to it.
     `sends` are the ids that `event.send` can have, None where that is not known.
     """
-    features = _features(document, place, company, expressions)
+    features = _features(document, place, company, expressions, kept=kept)
     entry = _entry_names(document, company, features)
     own = replace(
         entry.declared,
@@ -142,16 +144,24 @@ def _check_names(document: JourneyDocument, place: Place, company: Company, stem
 
 
 def _features(
-    document: JourneyDocument, place: Place, company: Company, expressions: Expressions
+    document: JourneyDocument,
+    place: Place,
+    company: Company,
+    expressions: Expressions,
+    *,
+    kept: bool,
 ) -> dict[str, Feature]:
+    """The journey's own and the shared ones. A kept version means its own by a name that was given
+    to a shared one since.
+    """
     at = place.at("features")
     own = compile_features(document.features, at, expressions)
     company.profile.add_features(own, of_account=document.of_account)
-    for name in document.features:
+    for name in document.features if not kept else ():
         if name in company.profile.features:
             message = f"customer.yaml has a feature `{name}` already"
             at.at(name).key_error("REPEATED_FEATURE", message, "give this one another name")
-    return own if document.of_account else {**own, **company.profile.features}
+    return own if document.of_account else {**company.profile.features, **own}
 
 
 def _entry_names(

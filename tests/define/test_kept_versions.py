@@ -4,7 +4,7 @@ import pytest
 
 from journey_engine.define.codes import CODES
 from journey_engine.define.migration_plan import Fate, Move
-from tests.define.definitions import CART, FILES, MARK, bent, compiled, errors_of, marked
+from tests.define.definitions import CART, CUSTOMER, FILES, MARK, bent, compiled, errors_of, marked
 
 KEPT = "topologies/journeys/cart@2.yaml"
 MIGRATE = """version: 3
@@ -170,3 +170,14 @@ def test_a_guard_may_ask_for_a_send_of_a_version_that_is_kept_or_was() -> None:
     assert [e.code for e in errors_of(deleted)] == ["GUARD_NEVER_TRUE"]
     assert not errors_of(bent(CART, "version: 3", MIGRATE, deleted))
     assert not errors_of(later)
+
+
+def test_a_feature_is_promoted_while_versions_are_kept_that_have_their_own() -> None:
+    files = bent(CUSTOMER, "features:", "features:\n  views_1h: {count: ProductViewed}", kept())
+    promoted = bent(CART, "features:\n  views_1h: {count: ProductViewed, within: 1h}\n", "", files)
+
+    plan = compiled(promoted)
+
+    assert plan.by_name["cart"].features["views_1h"].within is None
+    assert plan.kept["cart", 2].features["views_1h"].within == 3_600_000
+    assert [(e.code, e.file) for e in errors_of(files)] == [("REPEATED_FEATURE", CART)]
