@@ -189,7 +189,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "ACCOUNT_FIELD": "what tells an account, or a role in it, is no text, told twice or alone",
         "SUBJECT_CONFLICT": "a part of the language that does not go with the journey's subject",
         "FEATURE_KIND": "a feature's operation cannot take the type of its field",
-        "CONTEXT_KIND": "a remembered field has several types, or one that cannot be remembered",
+        "CONTEXT_KIND": "a remembered field has several types (over `migrate` too), or a wrong one",
         "SWITCH_CONTEXT": "`with` names what the other journey does not remember",
         "SWITCH_KEY": "an exit's event does not give the key of the journey that it leads into",
         "CONTEXT_LIMIT": "more than 32 fields are remembered",

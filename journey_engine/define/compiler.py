@@ -7,7 +7,7 @@ means. A file with errors of form is not asked for its meaning, which would be g
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeVar
@@ -35,7 +35,7 @@ from journey_engine.define.expressions import Expressions
 from journey_engine.define.feedback import FIELDS, answers
 from journey_engine.define.form import Form
 from journey_engine.define.identity import READ
-from journey_engine.define.journey import compile_journey, know_journey
+from journey_engine.define.journey import Known, compile_journey, know_journey
 from journey_engine.define.junctions import Locked
 from journey_engine.define.place import Place, suggestion
 from journey_engine.define.plan import JourneyPlan, Plan, every_action
@@ -47,6 +47,7 @@ from journey_engine.define.themes import check_themes
 from journey_engine.define.versions import (
     answered,
     as_kept,
+    check_context,
     check_kept,
     check_migrate,
     file_stem,
@@ -199,9 +200,7 @@ class _Compiler:
             for (document, place), names in zip(journeys, known, strict=True)
         ]
         versions = [self._kept(as_kept(one), company, expressions) for one in kept]
-        everything = [*former, *(document for document, _ in journeys)]
-        for one in (*journeys, *kept):
-            check_migrate(one, everything)
+        _check_migrations(journeys, kept, known, [names for _, names in versions])
         check_themes(policies, journeys)
         for document, place in journeys:
             check_review(document, place, self._today)
@@ -210,11 +209,13 @@ class _Compiler:
         meant |= {file_stem(one.journey, one.version): [one] for one, _ in kept}
         if lock is not None:
             meant[LOCK_FILE] = [lock[0]]
-        return self._plan(meant, company, defaults, (plans, versions), expressions)
+        return self._plan(
+            meant, company, defaults, (plans, [plan for plan, _ in versions]), expressions
+        )
 
     def _kept(
         self, read: Read[JourneyDocument], company: Company, expressions: Expressions
-    ) -> JourneyPlan:
+    ) -> tuple[JourneyPlan, Known]:
         """A version that is kept; what it knows is nothing to other journeys."""
         apart = replace(
             company,
@@ -223,7 +224,7 @@ class _Compiler:
         )
         # The lint asks only what is entered: of which sends there were is nothing to be said.
         known = know_journey(*read, apart, expressions, None, kept=True)
-        return compile_journey(*read, apart, expressions, known, kept=True)
+        return compile_journey(*read, apart, expressions, known, kept=True), known
 
     def _plan(
         self,
@@ -318,6 +319,24 @@ class _Compiler:
                 each[1].at("journey").error("REPEATED_JOURNEY", message, f"keep {name}.yaml")
             found.setdefault(name, each)
         return list(found.values())
+
+
+def _check_migrations(
+    journeys: Sequence[Read[JourneyDocument]],
+    kept: Sequence[Read[JourneyDocument]],
+    known: Sequence[Known],
+    formerly: Sequence[Known],
+) -> None:
+    """Report what is wrong in `migrate`; `known` is of the journeys, `formerly` of those kept."""
+    everything = [document for document, _ in (*journeys, *kept)]
+    for read in (*journeys, *kept):
+        check_migrate(read, everything)
+    contexts = {
+        (document.journey, document.version): names.live.declared.context
+        for (document, _), names in zip(kept, formerly, strict=True)
+    }
+    for read, names in zip(journeys, known, strict=True):
+        check_context(read, names.live.declared.context, contexts)
 
 
 def _file_name(read: Read[JourneyDocument]) -> str:

@@ -190,3 +190,25 @@ def _check_targets(document: JourneyDocument, at: Place) -> None:
             where = at.at("stages", name)
             message = f"`{move.to}` is no stage in which one stands"
             where.error("UNKNOWN_STAGE", message, suggestion(move.to, targets))
+
+
+def check_context(
+    read: Read, kinds: Mapping[str, str], contexts: Mapping[tuple[str, int], Mapping[str, str]]
+) -> None:
+    """Report what an instance brings along by `migrate` as another kind than the version takes it
+    for. `kinds` are of what is remembered here, `contexts` those of the kept versions, by journey
+    and version. A version that is kept is not asked: it cannot be changed any more.
+    """
+    document, place = read
+    form = document.migrate
+    if form is None or not any(move.meant().fate is Fate.MOVE for move in form.stages.values()):
+        return
+    for index, version in enumerate(form.versions):
+        before = contexts.get((document.journey, version), {})
+        for name in sorted(kinds.keys() & before.keys()):
+            if kinds[name] != before[name]:
+                message = (
+                    f"`{name}` is a {before[name]} in version {version} and a {kinds[name]} here"
+                )
+                at = place.at("migrate", "from", index)
+                at.error("CONTEXT_KIND", message, "remember it here by another name")

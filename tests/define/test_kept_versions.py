@@ -181,3 +181,16 @@ def test_a_feature_is_promoted_while_versions_are_kept_that_have_their_own() -> 
     assert plan.by_name["cart"].features["views_1h"].within is None
     assert plan.kept["cart", 2].features["views_1h"].within == 3_600_000
     assert [(e.code, e.file) for e in errors_of(files)] == [("REPEATED_FEATURE", CART)]
+
+
+def test_what_migrate_brings_along_is_of_the_kind_that_the_new_version_remembers() -> None:
+    text = ("remember: {total: event.total}", "remember: {total: event.cart_id}")
+    older = kept(text, text, ("data: {total: instance.total, ", "data: {"))
+    files, place = marked(CART, bent(CART, "version: 3", MIGRATE.replace("2", "«2", 1), older))
+
+    assert [(e.code, (e.file, e.line, e.column)) for e in errors_of(files)] == [
+        ("CONTEXT_KIND", place)
+    ]
+    stays = MIGRATE.replace("waiting: nudged", "waiting: finish")
+    stays = stays[: stays.index("nudged: {")] + "nudged: exit\n    engaged: finish"
+    assert not errors_of(bent(CART, "version: 3", stays, older))
