@@ -9,6 +9,7 @@ from typing import Final
 from journey_engine.define.calendar_form import CUSTOMER, WEEKDAYS, AtForm
 from journey_engine.define.calendar_plan import EVERY_WEEKDAY, WORKDAYS, AtPlan, Days, IfPast, Zones
 from journey_engine.define.central import PoliciesDocument
+from journey_engine.define.document import JourneyDocument
 from journey_engine.define.expression import Expression
 from journey_engine.define.expressions import Expressions, Names
 from journey_engine.define.place import Place, suggestion
@@ -119,6 +120,19 @@ class Waits:
             hint = "write 2027-03-01, or a time such as 2027-03-01T09:00Z"
             place.error("BAD_DATE", "not a date", hint)
         return date
+
+
+def check_waits(document: JourneyDocument, place: Place) -> None:
+    """Report what an `at` says and cannot have. It is not for kept versions, which cannot be
+    changed any more: there it is passed over.
+    """
+    for name, stage in document.stages.items():
+        for index, transition in enumerate(stage.transitions):
+            at = place.at("stages", name, "transitions", index, "at")
+            if document.of_account and transition.at and transition.at.tz == CUSTOMER:
+                message = "an account has no zone of its own"
+                hint = "name a zone, or leave `tz` out: then it is that of policies.yaml"
+                at.at("tz").error("SUBJECT_CONFLICT", message, hint)
 
 
 def _only(form: AtForm, place: Place, calendar: Days | None) -> Days | None:

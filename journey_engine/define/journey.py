@@ -7,7 +7,7 @@ from typing import Final
 
 from journey_engine.define.accounts import check_subject
 from journey_engine.define.actions import Actions
-from journey_engine.define.calendars import Waits
+from journey_engine.define.calendars import Waits, check_waits
 from journey_engine.define.checks import check_journey
 from journey_engine.define.company import Company
 from journey_engine.define.contact_checks import check_contacts
@@ -98,6 +98,7 @@ def compile_journey(
         stuck = {action.id for action in every_action(plan) if not action.falls_back}
         check_policies(document, place, company, event_types(document), stuck)
         check_contacts(document, place, company.policy)
+        check_waits(document, place)
     check_subject(document, place, company)
     return plan
 
