@@ -195,7 +195,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "CONTEXT_LIMIT": "more than 32 fields are remembered",
         "GOAL_VALUE_KIND": "the value of a goal is not a number",
         "AT_DATE_KIND": "the date of a wait is neither text nor a timestamp",
-        "NO_DAY_LEFT": "`only` and the calendar have no weekday in common",
+        "NO_DAY_LEFT": "`only` names a weekday that is not in the calendar's week",
         "DATA_KIND": "a command cannot carry a value of this type",
         "EXPIRES_BEFORE_DELAY": "a send expires before its delay is over",
         "ACK_AFTER_EXPIRES": "a task expires before it must be acknowledged",

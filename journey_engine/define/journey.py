@@ -98,7 +98,7 @@ def compile_journey(
         stuck = {action.id for action in every_action(plan) if not action.falls_back}
         check_policies(document, place, company, event_types(document), stuck)
         check_contacts(document, place, company.policy)
-        check_waits(document, place)
+        check_waits(document, place, company.calendars)
     check_subject(document, place, company)
     return plan
 
