@@ -51,6 +51,7 @@ from tests.define.company import CART, DECLARED, HOUR, SCHEMAS, Snapshot
         ("stage('waiting').visits == 0", True),
         ("features.views_1h >= 4 && features.views_1h.complete", True),
         ("features.failed.complete", False),
+        ("has(features.failed.complete)", True),
         ("has(features.failed) && !has(features.solved)", True),
         ("has(features.failed.error) && !has(features.solved.at)", True),
         ("features.failed.error", "timeout"),
