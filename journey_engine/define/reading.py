@@ -87,9 +87,10 @@ def _report_value(place: Place, error: ErrorDetails) -> None:
     kind, message = error["type"], error["msg"]
     if error["loc"] and error["loc"][-1] == _KEY:
         name = error["loc"][-2]
-        place.key_error(
-            "BAD_NAME", f"`{name}` is not a name", "letters, digits and _, where - may stand too"
-        )
+        dashed = "_-]" in str(error.get("ctx", {}).get("pattern"))
+        others = "digits, _ and -" if dashed else "digits and _, since expressions read it"
+        hint = f"a letter, then letters, {others}"
+        place.key_error("BAD_NAME", f"`{name}` is not a name", hint)
     elif kind.upper() in FORM_CODES:
         # Forms write what is wrong, a colon, and what to do.
         wrong, _, hint = message.partition(": ")

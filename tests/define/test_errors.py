@@ -197,6 +197,19 @@ def test_a_misspelt_name_comes_with_the_nearest_one(
     assert hint in [error.hint for error in errors_of(bent(file, old, new))]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("  views_1h:", "  views-1h:", "a letter, then letters, digits and _, since expressions"),
+        ("  order_placed:", "  order placed:", "a letter, then letters, digits, _ and -"),
+        ("{after: 2d, to", "{after: 2d, when: consent('a', 'b'), to", "between braces or brackets"),
+        ("owner: life", "owner: life: x", "quote text that holds `: `, `#` or tabs"),
+    ],
+)
+def test_what_is_wrong_in_the_form_comes_with_what_to_write(old: str, new: str, hint: str) -> None:
+    assert [e.hint[: len(hint)] for e in errors_of(bent(CART, old, new))] == [hint]
+
+
 def test_an_expression_in_a_block_is_placed_on_its_own_line() -> None:
     files, place = marked(
         CART,

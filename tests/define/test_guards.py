@@ -220,3 +220,11 @@ def test_a_side_that_is_not_needed_is_not_read() -> None:
     cold = Snapshot(features=WarmingFeatures())
     assert CART.compile("event.gift || features.views_1h > 3").evaluate(cold) is True
     assert CART.compile("!event.gift && features.views_1h > 3").evaluate(cold) is False
+
+
+def test_what_is_not_supported_is_told_beside_what_is() -> None:
+    with pytest.raises(ExpressionError) as found:
+        CART.compile("string(event.total) == '60'")
+
+    assert found.value.code == "UNSUPPORTED"
+    assert "int() of a double, double() of an int, string() of an int" in found.value.hint
