@@ -228,3 +228,24 @@ def test_what_is_not_supported_is_told_beside_what_is() -> None:
 
     assert found.value.code == "UNSUPPORTED"
     assert "int() of a double, double() of an int, string() of an int" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.tags.exists(tag, tag == 'a')",
+        "event.country.matches('B.*')",
+        "now.getHours() < 9",
+        "size(event.tags + ['c']) > 2",
+        "{'a': 1}['a'] == 1",
+        "b'a' == b'b'",
+        "1u == 2u",
+        "int('5') == 5",
+        "double(event.country) == 5.0",
+    ],
+)
+def test_what_the_language_page_says_is_not_there(text: str) -> None:
+    with pytest.raises(ExpressionError) as found:
+        CART.compile(text)
+
+    assert found.value.code == "UNSUPPORTED"
