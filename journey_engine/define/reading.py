@@ -41,11 +41,18 @@ def read_document(
     except DefinitionErrors as found:
         errors.extend(found.errors)
         return None
+    value = place.node.value
+    if value is None and not place.node.source and not _needs_keys(form):
+        value = {}  # Nothing is written in it, or comments alone.
     try:
-        return form.model_validate(place.node.value), place
+        return form.model_validate(value), place
     except ValidationError as found:
         _report(place, found.errors(include_url=False))
         return None
+
+
+def _needs_keys(form: type[Form]) -> bool:
+    return any(field.is_required() for field in form.model_fields.values())
 
 
 def _report(root: Place, found: Sequence[ErrorDetails]) -> None:
