@@ -54,7 +54,7 @@ def _check_reached(document: JourneyDocument, place: Place) -> None:
 def _check_way_out(document: JourneyDocument, name: str, stage: StageForm, place: Place) -> None:
     leaves = any(target != name for target in stage.targets)
     if not leaves and document.abandon is None:
-        message = f"nothing but a goal or an exit leads out of the stage `{name}`"
+        message = f"no transition leads out of the stage `{name}`"
         hint = "add a transition such as {after: 30d, to: end}, or `abandon` to the journey"
         place.key_error("NO_WAY_OUT", message, hint)
 

@@ -216,7 +216,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "ON_SUPPRESSED_LEAVING": "`on_suppressed` stands at a send on the way out of a stage",
         # What the lint says of the structure, rule V4
         "UNREACHABLE_STAGE": "no transition leads to the stage, and no `migrate`",
-        "NO_WAY_OUT": "nothing but a goal or an exit leads out of the stage",
+        "NO_WAY_OUT": "no transition leads out of the stage, and nothing abandons the instance",
         "ALWAYS_LOOP": "`always` or junctions lead round in a circle without a wait",
         "WAIT_BEYOND_ABANDON": "a wait is longer than `abandon`",
         "SHADOWED_TRANSITION": "a transition without guard always comes before it",
