@@ -9,6 +9,7 @@ from typing import Final
 from journey_engine.define.calendar_form import CUSTOMER, WEEKDAYS, AtForm
 from journey_engine.define.calendar_plan import EVERY_WEEKDAY, WORKDAYS, AtPlan, Days, IfPast, Zones
 from journey_engine.define.central import PoliciesDocument
+from journey_engine.define.document import JourneyDocument
 from journey_engine.define.expression import Expression
 from journey_engine.define.expressions import Expressions, Names
 from journey_engine.define.place import Place, suggestion
@@ -121,10 +122,41 @@ class Waits:
         return date
 
 
+def check_waits(document: JourneyDocument, place: Place, calendars: Calendars) -> None:
+    """Report what an `at` says and cannot have. It is not for kept versions, which cannot be
+    changed any more: there it is passed over.
+    """
+    for name, stage in document.stages.items():
+        for index, transition in enumerate(stage.transitions):
+            if transition.at is not None:
+                at = place.at("stages", name, "transitions", index, "at")
+                _check_zone(document, transition.at, at.at("tz"))
+                _check_days(transition.at, at.at("only"), calendars)
+
+
+def _check_zone(document: JourneyDocument, form: AtForm, place: Place) -> None:
+    if document.of_account and form.tz == CUSTOMER:
+        message = "an account has no zone of its own"
+        hint = "name a zone, or leave `tz` out: then it is that of policies.yaml"
+        place.error("SUBJECT_CONFLICT", message, hint)
+
+
+def _check_days(form: AtForm, place: Place, calendars: Calendars) -> None:
+    """Where none of the days is left, that was reported."""
+    calendar, names = calendars.by_name.get(form.calendar or ""), form.only or []
+    week = EVERY_WEEKDAY if calendar is None else calendar.weekdays
+    outside = [n for n in names if n in WEEKDAYS and WEEKDAYS.index(n) not in week]
+    for name in outside if len(outside) < len(names) else ():
+        message = f"the calendar `{form.calendar}` has no `{name}` in its `week`"
+        hint = "drop it, or say `weekends`: the days outside the week"
+        place.at(names.index(name)).error("NO_DAY_LEFT", message, hint)
+
+
 def _only(form: AtForm, place: Place, calendar: Days | None) -> Days | None:
     """The days on which the wait may end; None where nothing is said of them.
 
-    `workdays` and `weekends` are those of the calendar's week, weekdays must be in it.
+    `workdays` and `weekends` are those of the calendar's week, weekdays must be in it (which
+    `check_waits` reports).
     """
     if form.only is None:
         return calendar

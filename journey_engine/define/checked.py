@@ -84,14 +84,14 @@ class Other:
 Node = Const | Ident | Select | Call | ListOf | Other
 
 
-def read(serialized: bytes) -> Node:
-    """The tree in the bytes of `Expression.serialize()`.
+def read(serialized: bytes, text: str) -> Node:
+    """The tree in the bytes of `Expression.serialize()`, of the expression `text`.
 
     A node's `kind` is `bool int double string timestamp duration null`, `list<...>`,
     `message:<full name>` or the name of a type that closures do not support.
     """
     wrapped = any_pb2.Any.FromString(serialized)
-    return _Reader(_CHECKED_EXPR.FromString(wrapped.value)).node()
+    return _Reader(_CHECKED_EXPR.FromString(wrapped.value), text).node()
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -109,7 +109,8 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 class _Reader:
-    def __init__(self, checked: Any) -> None:  # noqa: ANN401 - a message class made at run time
+    def __init__(self, checked: Any, text: str) -> None:  # noqa: ANN401 - a message class made at run time
+        self._text = text
         self._root = checked.expr
         self._types = {entry.key: entry.value for entry in checked.type_map}
         self._references = {entry.key: entry.value for entry in checked.reference_map}
@@ -124,8 +125,7 @@ class _Reader:
         reference = self._references.get(expr.id)
         form = expr.WhichOneof("expr_kind")
         if reference is not None and form in {"ident_expr", "select_expr"}:
-            # What is read of an account is of the state that is decided, as of a customer.
-            return Ident(offset, kind, reference.name.removeprefix(ACCOUNT))
+            return self._variable(offset, kind, reference.name)
         if form == "const_expr":
             return _literal(offset, kind, expr.const_expr)
         if form == "select_expr":
@@ -146,6 +146,13 @@ class _Reader:
             elements = tuple(self._node(element) for element in expr.list_expr.elements)
             return ListOf(offset, kind, elements)
         return Other(offset, kind)
+
+    def _variable(self, offset: int, kind: str, name: str) -> Node:
+        if self._text[offset] == "(":
+            # Of has() the checker leaves its place alone: what has a dotted name is always there.
+            return Const(offset, kind, value=True)
+        # What is read of an account is of the state that is decided, as of a customer.
+        return Ident(offset, kind, name.removeprefix(ACCOUNT))
 
 
 def _literal(offset: int, kind: str, constant: Any) -> Node:  # noqa: ANN401 - as above

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from journey_engine.define.document import JourneyDocument, StageForm, TransitionForm
+from journey_engine.define.migration_plan import Fate
 from journey_engine.define.place import Place
 
 STAGE_TIMERS_MAX: Final = 32
@@ -37,7 +38,8 @@ def _check_reached(document: JourneyDocument, place: Place) -> None:
     if document.start not in document.stages:
         return
     reached: set[str] = set()
-    ahead = [document.start]
+    moves = [move.meant() for move in document.migrate.stages.values()] if document.migrate else []
+    ahead = [document.start, *(move.to for move in moves if move.fate is Fate.MOVE)]
     while ahead:
         name = ahead.pop()
         if name not in reached and name in document.stages:
@@ -52,7 +54,7 @@ def _check_reached(document: JourneyDocument, place: Place) -> None:
 def _check_way_out(document: JourneyDocument, name: str, stage: StageForm, place: Place) -> None:
     leaves = any(target != name for target in stage.targets)
     if not leaves and document.abandon is None:
-        message = f"nothing but a goal or an exit leads out of the stage `{name}`"
+        message = f"no transition leads out of the stage `{name}`"
         hint = "add a transition such as {after: 30d, to: end}, or `abandon` to the journey"
         place.key_error("NO_WAY_OUT", message, hint)
 

@@ -7,7 +7,7 @@ means. A file with errors of form is not asked for its meaning, which would be g
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeVar
@@ -35,7 +35,7 @@ from journey_engine.define.expressions import Expressions
 from journey_engine.define.feedback import FIELDS, answers
 from journey_engine.define.form import Form
 from journey_engine.define.identity import READ
-from journey_engine.define.journey import compile_journey, know_journey
+from journey_engine.define.journey import Known, compile_journey, know_journey
 from journey_engine.define.junctions import Locked
 from journey_engine.define.place import Place, suggestion
 from journey_engine.define.plan import JourneyPlan, Plan, every_action
@@ -44,7 +44,15 @@ from journey_engine.define.profile import Profile
 from journey_engine.define.reading import read_document
 from journey_engine.define.switches import destinations
 from journey_engine.define.themes import check_themes
-from journey_engine.define.versions import as_kept, check_kept, check_migrate, file_stem, is_kept
+from journey_engine.define.versions import (
+    answered,
+    as_kept,
+    check_context,
+    check_kept,
+    check_migrate,
+    file_stem,
+    is_kept,
+)
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import Schemas
 
@@ -183,15 +191,17 @@ class _Compiler:
             company.profile.read_sends()
         defaults = consent_defaults(policies[0], customer[0], customer[1])
         # Twice over all of them: a switch is held against what the other journey remembers.
-        known = [know_journey(*journey, company, expressions) for journey in journeys]
+        former = [document for document, _ in kept]
+        known = [
+            know_journey(*journey, company, expressions, answered(journey[0], former))
+            for journey in journeys
+        ]
         plans = [
             compile_journey(document, place, company, expressions, names)
             for (document, place), names in zip(journeys, known, strict=True)
         ]
         versions = [self._kept(as_kept(one), company, expressions) for one in kept]
-        everything = [document for document, _ in (*journeys, *kept)]
-        for one in (*journeys, *kept):
-            check_migrate(one, everything)
+        _check_migrations(journeys, kept, known, [names for _, names in versions])
         check_themes(policies, journeys)
         for document, place in journeys:
             check_review(document, place, self._today)
@@ -200,19 +210,22 @@ class _Compiler:
         meant |= {file_stem(one.journey, one.version): [one] for one, _ in kept}
         if lock is not None:
             meant[LOCK_FILE] = [lock[0]]
-        return self._plan(meant, company, defaults, (plans, versions), expressions)
+        return self._plan(
+            meant, company, defaults, (plans, [plan for plan, _ in versions]), expressions
+        )
 
     def _kept(
         self, read: Read[JourneyDocument], company: Company, expressions: Expressions
-    ) -> JourneyPlan:
+    ) -> tuple[JourneyPlan, Known]:
         """A version that is kept; what it knows is nothing to other journeys."""
         apart = replace(
             company,
             destinations=replace(company.destinations, names=dict(company.destinations.names)),
             locked=replace(company.locked, kept=True),
         )
-        known = know_journey(*read, apart, expressions)
-        return compile_journey(*read, apart, expressions, known, kept=True)
+        # The lint asks only what is entered: of which sends there were is nothing to be said.
+        known = know_journey(*read, apart, expressions, None, kept=True)
+        return compile_journey(*read, apart, expressions, known, kept=True), known
 
     def _plan(
         self,
@@ -297,17 +310,39 @@ class _Compiler:
             read_document(path, text, JourneyDocument, self._errors)
             for path, text in self._journey_texts.items()
         ]
+        named = [(_file_name(one), one) for one in read if one is not None]
+        # A copy, called otherwise, is the one too many, wherever it stands in the folder.
+        named.sort(key=lambda pair: pair[0] != PurePosixPath(pair[1][1].file).stem)
         found: dict[str, Read[JourneyDocument]] = {}
-        for each in read:
-            if each is None:
-                continue
-            document, place = each
-            name = file_stem(document.journey, document.version if is_kept(place.file) else None)
+        for name, each in named:
             if name in found:
                 message = f"the journey `{name}` is in {found[name][1].file}, too"
-                place.at("journey").error("REPEATED_JOURNEY", message, f"keep {name}.yaml")
+                each[1].at("journey").error("REPEATED_JOURNEY", message, f"keep {name}.yaml")
             found.setdefault(name, each)
         return list(found.values())
+
+
+def _check_migrations(
+    journeys: Sequence[Read[JourneyDocument]],
+    kept: Sequence[Read[JourneyDocument]],
+    known: Sequence[Known],
+    formerly: Sequence[Known],
+) -> None:
+    """Report what is wrong in `migrate`; `known` is of the journeys, `formerly` of those kept."""
+    everything = [document for document, _ in (*journeys, *kept)]
+    for read in (*journeys, *kept):
+        check_migrate(read, everything)
+    contexts = {
+        (document.journey, document.version): names.live.declared.context
+        for (document, _), names in zip(kept, formerly, strict=True)
+    }
+    for read, names in zip(journeys, known, strict=True):
+        check_context(read, names.live.declared.context, contexts)
+
+
+def _file_name(read: Read[JourneyDocument]) -> str:
+    document, place = read
+    return file_stem(document.journey, document.version if is_kept(place.file) else None)
 
 
 def _meaning(form: Form) -> list[object]:

@@ -1,15 +1,16 @@
 """A journey against the contact policy: what it sends by itself that the policy refuses (rule V4).
 
-Looked at are the paths that need no event: unguarded waits and junctions. On these, whoever gets
-all that is sent before does not get the rest. Sends with a `when`, purposes whose candidates wait
-for a slot, and accounts' journeys, which send to several people, are left out.
+Looked at are the paths that need no event and no guard: waits and splits. On these, whoever gets
+all that is sent before does not get the rest. Left out are `choose` (what one branch asks another
+may have answered before), waits `since` a send (they begin when it left), sends with a `when`,
+purposes whose candidates wait for a slot, and accounts' journeys, which send to several people.
 """
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from journey_engine.define.action_form import PREFERRED, SendForm
-from journey_engine.define.document import JourneyDocument
+from journey_engine.define.document import JourneyDocument, StageForm
 from journey_engine.define.place import Place
 from journey_engine.define.policy_plan import PLAIN, CapPlan, Period, Policy
 
@@ -69,7 +70,7 @@ def _paths(document: JourneyDocument, place: Place, longest: int) -> Iterator[_P
         for send in _sends(document, name, place, path.at):
             path = path._replace(sent=(*path.sent, send))
             yield path
-        for to, wait in _ways(document, name):
+        for to, wait in _ways(document, path):
             if to in document.stages and to not in path.stages and path.at + wait <= longest:
                 ahead.append(_Path((*path.stages, to), path.at + wait, path.sent))
 
@@ -81,13 +82,31 @@ def _sends(document: JourneyDocument, stage: str, place: Place, at: int) -> Iter
             yield _Sent(at + (action.send.delay or 0), action.send, where)
 
 
-def _ways(document: JourneyDocument, stage: str) -> Iterator[tuple[str, int]]:
-    """Where one goes from a stage without any event, and after how long."""
-    form = document.stages[stage]
-    yield from ((to, 0) for to in form.ways)
+def _ways(document: JourneyDocument, path: _Path) -> Iterator[tuple[str, int]]:
+    """Where one goes on from a path without any event or guard, and after how long."""
+    form = document.stages[path.stages[-1]]
+    if form.split is not None and not _drawn(document, form.split.experiment, path.stages[:-1]):
+        yield from ((to, 0) for to in form.ways)
     for each in form.transitions:
-        if each.to is not None and each.when is None and (each.always or each.after is not None):
+        waits = each.after is not None and each.since is None
+        if each.to is not None and each.when is None and (each.always or waits):
             yield each.to, each.after or 0
+
+
+def _drawn(document: JourneyDocument, experiment: str, before: tuple[str, ...]) -> bool:
+    """Whether who went through these stages may have an arm already, which is theirs for good."""
+    ahead = [name for name, form in document.stages.items() if _splits_by(form, experiment)]
+    beyond: set[str] = set()
+    while ahead:
+        for to in document.stages[ahead.pop()].targets:
+            if to in document.stages and to not in beyond:
+                beyond.add(to)
+                ahead.append(to)
+    return not beyond.isdisjoint(before)
+
+
+def _splits_by(form: StageForm, experiment: str) -> bool:
+    return form.split is not None and form.split.experiment == experiment
 
 
 def _breaks(sent: tuple[_Sent, ...], cap: CapPlan) -> bool:

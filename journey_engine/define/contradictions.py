@@ -12,6 +12,8 @@ from journey_engine.define.conditions import APPLY, Alternative, Term, alternati
 
 _WHOLE: Final = frozenset({"int", "timestamp", "duration"})
 """Kinds between whose neighbouring values there is none; times are milliseconds."""
+_COUNTS: Final = ("size(", "stage(")
+"""With these begin the operands that are never below zero; of a stage only visits are compared."""
 _MEETS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     **APPLY,
     "in": lambda value, values: value in values,
@@ -85,7 +87,7 @@ def meets(value: Any, term: Term) -> bool:  # noqa: ANN401 - of the operand's ki
 
 def _has_room(terms: list[Term]) -> bool:
     lows, highs = _bounds(terms, ">"), _bounds(terms, "<")
-    if terms[0].operand.startswith("size(") or terms[0].operand.endswith(".visits"):
+    if terms[0].operand.startswith(_COUNTS):
         lows.append((0, False))
     excluded = [term.value for term in terms if term.how == "!="]
     return all(_between(low, high, excluded) for low in lows for high in highs)

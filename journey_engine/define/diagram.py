@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Final
 
 from journey_engine.define.junction_plan import Arm, Branch, Split, ways
@@ -59,7 +60,9 @@ def _names(journey: JourneyPlan) -> dict[str, str]:
     names = {"": "journey"}
     for number, name in enumerate(journey.stages):
         usable = _PLAIN.fullmatch(name) and name not in {"journey", "state", "note", "end"}
-        names[name] = name if usable else f"stage_{number}"
+        taken = {*journey.stages, *names.values()}
+        free = (one for at in count(number) if (one := f"stage_{at}") not in taken)
+        names[name] = name if usable else next(free)
     return names
 
 

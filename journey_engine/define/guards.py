@@ -104,7 +104,7 @@ class Environment:
 
     def _check(self, text: str) -> checked.Node:
         try:
-            return checked.read(self._checker.compile(text).serialize())
+            return checked.read(self._checker.compile(text).serialize(), text)
         except TypeError as error:
             # Half of a surrogate pair is the only text that CEL cannot take at all.
             found = next(at for at, char in enumerate(text) if "\ud800" <= char <= "\udfff")

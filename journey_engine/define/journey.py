@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
-from types import MappingProxyType
 from typing import Final
 
 from journey_engine.define.accounts import check_subject
 from journey_engine.define.actions import Actions
-from journey_engine.define.calendars import Waits
+from journey_engine.define.calendars import Waits, check_waits
 from journey_engine.define.checks import check_journey
 from journey_engine.define.company import Company
 from journey_engine.define.contact_checks import check_contacts
 from journey_engine.define.context import infer_context
-from journey_engine.define.descriptors import MISSING
 from journey_engine.define.document import (
     EntryForm,
     ExitForm,
@@ -28,13 +25,13 @@ from journey_engine.define.expressions import Expressions, Names
 from journey_engine.define.features import Feature, compile_features
 from journey_engine.define.guards import Declared
 from journey_engine.define.junctions import Junctions
+from journey_engine.define.names import check_names
 from journey_engine.define.patterns import Patterns, asked_when_whole
 from journey_engine.define.place import Place, suggestion
-from journey_engine.define.plan import END, Clause, JourneyPlan, every_action
+from journey_engine.define.plan import Clause, JourneyPlan, every_action
 from journey_engine.define.policies import compile_holds
 from journey_engine.define.policy_checks import check_policies
-from journey_engine.define.policy_form import CONTINUE
-from journey_engine.define.policy_plan import PLAIN, Hold
+from journey_engine.define.policy_plan import Hold
 from journey_engine.define.profile import known_types
 from journey_engine.define.profile_plan import FeaturePlan
 from journey_engine.define.routing import Route, Routing
@@ -42,12 +39,6 @@ from journey_engine.define.stages import Parts, Stages, clause_text
 from journey_engine.define.switches import Switches
 from journey_engine.define.versions import file_stem, moves
 
-_NO_STAGES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        END: "is where every instance ends, no stage",
-        CONTINUE: "says of `on_suppressed` that the instance stays, and is no stage",
-    }
-)
 _NUMBERS: Final = frozenset({"int", "double"})
 
 
@@ -61,16 +52,24 @@ class Known:
 
 
 def know_journey(
-    document: JourneyDocument, place: Place, company: Company, expressions: Expressions
+    document: JourneyDocument,
+    place: Place,
+    company: Company,
+    expressions: Expressions,
+    sends: frozenset[str] | None,
+    *,
+    kept: bool = False,
 ) -> Known:
-    """What the journey's expressions may name; `company` is told, for those that switch to it."""
-    features = _features(document, place, company, expressions)
+    """What the journey's expressions may name; `company` is told, for those that switch to it.
+    `sends` are the ids that `event.send` can have, None where that is not known.
+    """
+    features = _features(document, place, company, expressions, kept=kept)
     entry = _entry_names(document, company, features)
     own = replace(
         entry.declared,
         live=True,
         stages=frozenset(document.stages),
-        sends=frozenset(action.form.id for _, action in document.actions),
+        sends=sends,
         milestones=frozenset(document.milestones),
     )
     live = infer_context(document, place, (entry, replace(entry, declared=own)), expressions)
@@ -91,7 +90,7 @@ def compile_journey(
     reported.
     """
     stem = file_stem(document.journey, document.version if kept else None)
-    _check_names(document, place, company, stem)
+    check_names(document, place, company, stem)
     journey = _Journey(document, place, company, expressions, known)
     plan = journey.compile({name: feature.plan for name, feature in known.features.items()})
     if not kept:
@@ -99,58 +98,30 @@ def compile_journey(
         stuck = {action.id for action in every_action(plan) if not action.falls_back}
         check_policies(document, place, company, event_types(document), stuck)
         check_contacts(document, place, company.policy)
+        check_waits(document, place, company.calendars)
     check_subject(document, place, company)
     return plan
 
 
-def _check_names(document: JourneyDocument, place: Place, company: Company, stem: str) -> None:
-    if PurePosixPath(place.file).stem != stem:
-        message = f"the file of the journey `{document.journey}` must be called so"
-        place.at("journey").error("FILE_NAME", message, f"name it {stem}.yaml")
-    if document.success not in document.goals:
-        message = f"`success` names no goal: `{document.success}`"
-        place.at("success").error(
-            "UNKNOWN_GOAL", message, suggestion(document.success, document.goals)
-        )
-    if document.purpose not in company.purposes:
-        message = f"policies.yaml knows no purpose `{document.purpose}`"
-        hint = suggestion(document.purpose, company.purposes)
-        place.at("purpose").error("UNKNOWN_PURPOSE", message, hint)
-    teams = company.policy.purposes.get(document.purpose, PLAIN).teams
-    if teams is not None and document.owner not in teams:
-        message = f"policies.yaml does not let `{document.owner}` use `{document.purpose}`"
-        hint = f"its teams: {', '.join(sorted(teams))}"
-        place.at("purpose").error("PURPOSE_NOT_YOURS", message, hint)
-    if document.start not in document.stages:
-        message = f"there is no stage `{document.start}`"
-        hint = suggestion(document.start, document.stages)
-        place.at("start").error("UNKNOWN_STAGE", message, hint)
-    if MISSING in document.milestones:
-        at = place.at("milestones", MISSING)
-        at.key_error(
-            "RESERVED_NAME", f"`milestones.{MISSING}` is the engine's own", "take another name"
-        )
-    for name, stage in document.stages.items():
-        at = place.at("stages", name)
-        if name in _NO_STAGES:
-            at.key_error("RESERVED_NAME", f"`{name}` {_NO_STAGES[name]}", "take another name")
-        if stage.macro_stage not in company.macro_stages:
-            message = f"lifecycle.yaml knows no macro-stage `{stage.macro_stage}`"
-            hint = suggestion(stage.macro_stage, company.macro_stages)
-            at.at("macro_stage").error("UNKNOWN_MACRO_STAGE", message, hint)
-
-
 def _features(
-    document: JourneyDocument, place: Place, company: Company, expressions: Expressions
+    document: JourneyDocument,
+    place: Place,
+    company: Company,
+    expressions: Expressions,
+    *,
+    kept: bool,
 ) -> dict[str, Feature]:
+    """The journey's own and the shared ones. A kept version means its own by a name that was given
+    to a shared one since.
+    """
     at = place.at("features")
     own = compile_features(document.features, at, expressions)
     company.profile.add_features(own, of_account=document.of_account)
-    for name in document.features:
+    for name in document.features if not kept else ():
         if name in company.profile.features:
             message = f"customer.yaml has a feature `{name}` already"
             at.at(name).key_error("REPEATED_FEATURE", message, "give this one another name")
-    return own if document.of_account else {**own, **company.profile.features}
+    return own if document.of_account else {**company.profile.features, **own}
 
 
 def _entry_names(

@@ -134,7 +134,10 @@ class _Composer:
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             problem = str(error.problem or error.context)
-            self._report(mark, "YAML_SYNTAX", problem, "quote text that holds `: `, `#` or tabs")
+            hint = "quote text that holds `: `, `#` or tabs"
+            if problem.startswith("expected ',' or"):
+                hint = "between braces or brackets quote text that holds `,`, `[`, `{` or `: `"
+            self._report(mark, "YAML_SYNTAX", problem, hint)
         except YAMLError as error:
             problem = str(error).splitlines()[0]
             place = getattr(error, "position", 0)

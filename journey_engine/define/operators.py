@@ -161,7 +161,7 @@ LITERALS = {"string_to_timestamp": "timestamp", "string_to_duration": "duration"
 
 SUPPORTED = (
     "supported are == != < <= > >=, + - * / %, && || ! ?:, in and [] of lists, list literals, "
-    "has(), size(), startsWith(), endsWith(), contains(), int(), double(), string() of numbers, "
-    "timestamp('...'), duration('...'), consent(), reachable(), changed(), in_journey() and "
-    "stage()"
+    "has(), size(), startsWith(), endsWith(), contains(), int() of a double, double() of an int, "
+    "string() of an int, timestamp('...'), duration('...'), consent(), reachable(), changed(), "
+    "in_journey() and stage()"
 )

@@ -41,11 +41,18 @@ def read_document(
     except DefinitionErrors as found:
         errors.extend(found.errors)
         return None
+    value = place.node.value
+    if value is None and not place.node.source and not _needs_keys(form):
+        value = {}  # Nothing is written in it, or comments alone.
     try:
-        return form.model_validate(place.node.value), place
+        return form.model_validate(value), place
     except ValidationError as found:
         _report(place, found.errors(include_url=False))
         return None
+
+
+def _needs_keys(form: type[Form]) -> bool:
+    return any(field.is_required() for field in form.model_fields.values())
 
 
 def _report(root: Place, found: Sequence[ErrorDetails]) -> None:
@@ -87,9 +94,10 @@ def _report_value(place: Place, error: ErrorDetails) -> None:
     kind, message = error["type"], error["msg"]
     if error["loc"] and error["loc"][-1] == _KEY:
         name = error["loc"][-2]
-        place.key_error(
-            "BAD_NAME", f"`{name}` is not a name", "letters, digits and _, where - may stand too"
-        )
+        dashed = "_-]" in str(error.get("ctx", {}).get("pattern"))
+        others = "digits, _ and -" if dashed else "digits and _, since expressions read it"
+        hint = f"a letter, then letters, {others}"
+        place.key_error("BAD_NAME", f"`{name}` is not a name", hint)
     elif kind.upper() in FORM_CODES:
         # Forms write what is wrong, a colon, and what to do.
         wrong, _, hint = message.partition(": ")

@@ -127,6 +127,18 @@ def check_kept(files: Iterable[str], newest: Sequence[Read], kept: Sequence[Read
     return found
 
 
+def answered(document: JourneyDocument, kept: Iterable[JourneyDocument]) -> frozenset[str] | None:
+    """The ids of the actions to which answers may come in the version that is entered: its own, and
+    those of the versions kept, which it may take over and which have its exits. None where it takes
+    over a version that is not kept.
+    """
+    versions = [document, *(one for one in kept if one.journey == document.journey)]
+    former = {number for one in versions if one.migrate for number in one.migrate.versions}
+    if not former <= {one.version for one in versions}:
+        return None
+    return frozenset(action.form.id for one in versions for _, action in one.actions)
+
+
 def moves(document: JourneyDocument) -> Mapping[int, Mapping[str, Move]]:
     """By version from which there is a way into this one: by stage, what becomes of those in it."""
     form = document.migrate
@@ -137,7 +149,9 @@ def moves(document: JourneyDocument) -> Mapping[int, Mapping[str, Move]]:
 
 
 def check_migrate(read: Read, others: Iterable[JourneyDocument]) -> None:
-    """Report what `migrate` leaves out, and what it names that is not there."""
+    """Report what `migrate` leaves out, and what it names that is not there. Of a version that is
+    not kept, since nobody is left on it, nothing is known to hold the map against.
+    """
     document, place = read
     form = document.migrate
     if form is None:
@@ -146,19 +160,22 @@ def check_migrate(read: Read, others: Iterable[JourneyDocument]) -> None:
     by_version = {other.version: other for other in others if other.journey == document.journey}
     known: set[str] = set()
     for index, version in enumerate(form.versions):
-        older = by_version.get(version)
-        if older is None or version >= document.version:
-            message = f"no older version {version} of `{document.journey}` is kept"
-            hint = f"it lies in {file_stem(document.journey, version)}.yaml"
+        if version >= document.version:
+            message = f"version {version} of `{document.journey}` is not older than this one"
+            hint = f"name versions below {document.version}"
             at.at("from", index).error("MIGRATE_VERSION", message, hint)
             return
+        older = by_version.get(version)
+        if older is None:
+            continue
         standing = {name for name, stage in older.stages.items() if not stage.ways}
         known |= standing
         missing = sorted(standing - form.stages.keys())
         if missing:
             message = f"version {version} has stages that are not mapped: {', '.join(missing)}"
             at.at("stages").key_error("MIGRATE_STAGE", message, "say stage, `finish` or `exit`")
-    for name in form.stages:
+    whole = by_version.keys() >= set(form.versions)
+    for name in form.stages if whole else ():
         if name not in known:
             message = f"nobody stands in a stage `{name}` of those versions"
             at.at("stages", name).key_error("UNKNOWN_STAGE", message, suggestion(name, known))
@@ -173,3 +190,25 @@ def _check_targets(document: JourneyDocument, at: Place) -> None:
             where = at.at("stages", name)
             message = f"`{move.to}` is no stage in which one stands"
             where.error("UNKNOWN_STAGE", message, suggestion(move.to, targets))
+
+
+def check_context(
+    read: Read, kinds: Mapping[str, str], contexts: Mapping[tuple[str, int], Mapping[str, str]]
+) -> None:
+    """Report what an instance brings along by `migrate` as another kind than the version takes it
+    for. `kinds` are of what is remembered here, `contexts` those of the kept versions, by journey
+    and version. A version that is kept is not asked: it cannot be changed any more.
+    """
+    document, place = read
+    form = document.migrate
+    if form is None or not any(move.meant().fate is Fate.MOVE for move in form.stages.values()):
+        return
+    for index, version in enumerate(form.versions):
+        before = contexts.get((document.journey, version), {})
+        for name in sorted(kinds.keys() & before.keys()):
+            if kinds[name] != before[name]:
+                message = (
+                    f"`{name}` is a {before[name]} in version {version} and a {kinds[name]} here"
+                )
+                at = place.at("migrate", "from", index)
+                at.error("CONTEXT_KIND", message, "remember it here by another name")

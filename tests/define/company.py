@@ -45,6 +45,7 @@ DECLARED = Declared(
         ),
         "solved": FeatureType("message", nullable=True, members={"at": "timestamp"}),
         "intents": FeatureType("list<string>", nullable=False),
+        "visits": FeatureType("double", nullable=True),
     },
     journeys=frozenset({"cart-rescue"}),
     stages=frozenset({"nudged", "waiting"}),
@@ -82,6 +83,7 @@ class Snapshot:
             "failed.complete": False,
             "solved": None,
             "intents": ["loan"],
+            "visits": -2.5,
         }
     )
     milestones: Mapping[str, Value] = field(

@@ -136,6 +136,16 @@ def test_a_customers_journey_addresses_its_customer() -> None:
     assert [e.code for e in errors_of(made)] == ["SUBJECT_CONFLICT"]
 
 
+def test_a_kept_version_that_asks_for_a_customers_zone_stays_as_it_was() -> None:
+    traits = "traits:\n  timezone: {from: [ProfileChanged.timezone]}"
+    made = bent(CUSTOMER, "traits:", traits, files())
+    asks = bent(DUNNING, "{after: 1d,", "{at: {time: '09:00', tz: customer},", made)
+    former = {DUNNING.replace(".yaml", "@1.yaml"): asks[DUNNING]}
+
+    assert [e.code for e in errors_of(asks)] == ["SUBJECT_CONFLICT"]
+    assert not errors_of({**bent(DUNNING, "version: 1", "version: 2", made), **former})
+
+
 def test_members_know_the_journey_by_what_is_sent_along() -> None:
     plan = compiled(files())
     assert plan.accounts is not None

@@ -68,7 +68,7 @@ def test_w2_its_parts() -> None:
         ("calendar: shop", ["mon", "tue", "wed", "thu", "fri", "sat"]),
         ("only: workdays, calendar: shop", ["mon", "tue", "wed", "thu", "fri", "sat"]),
         ("only: weekends, calendar: shop", ["sun"]),
-        ("only: [fri, sat, sun], calendar: bank", ["fri"]),
+        ("only: [fri, weekends], calendar: bank", ["fri", "sat", "sun"]),
     ],
 )
 def test_w2_the_days_that_only_and_the_calendar_allow(form: str, days: list[str] | None) -> None:
@@ -84,6 +84,14 @@ def test_w2_a_calendar_closes_days_for_only_and_for_workdays() -> None:
 def test_w2_only_and_a_calendar_without_a_day_in_common_are_an_error() -> None:
     [error] = errors_of(waiting("{time: '09:00', only: [sat, sun], calendar: bank}"))
     assert (error.code, error.hint) == ("NO_DAY_LEFT", "name days of its `week`")
+
+
+def test_w2_each_weekday_that_only_names_is_in_the_week_of_the_calendar() -> None:
+    found = errors_of(waiting("{time: '09:00', only: [sat, fri, sun], calendar: bank}"))
+    assert [(e.code, e.path[-6:], e.message.split("`")[3]) for e in found] == [
+        ("NO_DAY_LEFT", "only.0", "sat"),
+        ("NO_DAY_LEFT", "only.2", "sun"),
+    ]
 
 
 def test_w5_the_zone_of_the_policies_is_utc_where_none_is_named() -> None:

@@ -35,6 +35,17 @@ def test_a_name_that_mermaid_cannot_take_is_only_shown() -> None:
     assert "nudged --> stage_2:" in picture
 
 
+def test_a_name_in_its_place_is_no_other_stages() -> None:
+    files = bent(CART, "to: engaged", "to: win-back")
+    files = bent(CART, "  engaged:", "  win-back:", files)
+    files = {**files, CART: files[CART].replace("waiting", "stage_2")}
+
+    picture = mermaid(compiled(files).by_name["cart"])
+
+    assert 'state "stage_2" as stage_2\n' in picture
+    assert 'state "win-back" as stage_3\n' in picture
+
+
 def test_what_a_transition_does_without_leaving_is_an_arrow_to_itself() -> None:
     stays = "{on: CartUpdated, do: [{task: {id: again, channel: callcenter, team: desk}}]}"
     files = bent(

@@ -175,6 +175,27 @@ def test_the_form_is_read_without_any_schema() -> None:
     assert form_errors(FILES) == []
 
 
+@pytest.mark.parametrize("text", ["", "# nothing is known of anybody yet\n", "---\n", "{}\n"])
+def test_a_file_of_which_no_key_is_mandatory_may_be_empty(text: str) -> None:
+    assert errors_of({**FILES, CUSTOMER: text}) == []
+    assert [e.code for e in errors_of({**FILES, CHANNELS: "# none\n"})] == ["BAD_VALUE"]
+    assert [e.code for e in errors_of({**FILES, CUSTOMER: "null\n"})] == ["BAD_VALUE"]
+
+
+def test_a_send_that_comes_to_nothing_is_no_way_out_and_no_way_out_is_told_so() -> None:
+    files = bent(CART, "theme: cart", "theme: cart\n          on_suppressed: {to: engaged}")
+    files = bent(CART, "abandon: {after: 30d}\n", "", files)
+    clicked = "{on: MessageClicked, when: \"event.send == 'reminder'\", to: engaged}"
+    stays = "transitions: [{on: ProductViewed, scope: customer, remember: {total: '1.0'}}]\n"
+    files = bent(
+        CART, f"transitions:\n      - {clicked}\n      - {{after: 2d, to: end}}\n", stays, files
+    )
+
+    assert [(e.code, e.message) for e in errors_of(files)] == [
+        ("NO_WAY_OUT", "no transition leads out of the stage `nudged`")
+    ]
+
+
 def test_what_reads_a_name_that_is_itself_wrong_is_not_reported_again() -> None:
     files = bent(CART, "remember: {total: event.total}", "remember: {total: event.totall}")
 
@@ -196,6 +217,19 @@ def test_a_misspelt_name_comes_with_the_nearest_one(
     file: str, old: str, new: str, hint: str
 ) -> None:
     assert hint in [error.hint for error in errors_of(bent(file, old, new))]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("  views_1h:", "  views-1h:", "a letter, then letters, digits and _, since expressions"),
+        ("  order_placed:", "  order placed:", "a letter, then letters, digits, _ and -"),
+        ("{after: 2d, to", "{after: 2d, when: consent('a', 'b'), to", "between braces or brackets"),
+        ("owner: life", "owner: life: x", "quote text that holds `: `, `#` or tabs"),
+    ],
+)
+def test_what_is_wrong_in_the_form_comes_with_what_to_write(old: str, new: str, hint: str) -> None:
+    assert [e.hint[: len(hint)] for e in errors_of(bent(CART, old, new))] == [hint]
 
 
 def test_an_expression_in_a_block_is_placed_on_its_own_line() -> None:

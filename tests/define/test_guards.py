@@ -52,6 +52,7 @@ from tests.define.company import CART, DECLARED, HOUR, SCHEMAS, Snapshot
         ("stage('waiting').visits == 0", True),
         ("features.views_1h >= 4 && features.views_1h.complete", True),
         ("features.failed.complete", False),
+        ("has(features.failed.complete)", True),
         ("has(features.failed) && !has(features.solved)", True),
         ("has(features.failed.error) && !has(features.solved.at)", True),
         ("features.failed.error", "timeout"),
@@ -240,3 +241,32 @@ def test_a_side_that_is_not_needed_is_not_read() -> None:
     cold = Snapshot(features=WarmingFeatures())
     assert CART.compile("event.gift || features.views_1h > 3").evaluate(cold) is True
     assert CART.compile("!event.gift && features.views_1h > 3").evaluate(cold) is False
+
+
+def test_what_is_not_supported_is_told_beside_what_is() -> None:
+    with pytest.raises(ExpressionError) as found:
+        CART.compile("string(event.total) == '60'")
+
+    assert found.value.code == "UNSUPPORTED"
+    assert "int() of a double, double() of an int, string() of an int" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.tags.exists(tag, tag == 'a')",
+        "event.country.matches('B.*')",
+        "now.getHours() < 9",
+        "size(event.tags + ['c']) > 2",
+        "{'a': 1}['a'] == 1",
+        "b'a' == b'b'",
+        "1u == 2u",
+        "int('5') == 5",
+        "double(event.country) == 5.0",
+    ],
+)
+def test_what_the_language_page_says_is_not_there(text: str) -> None:
+    with pytest.raises(ExpressionError) as found:
+        CART.compile(text)
+
+    assert found.value.code == "UNSUPPORTED"

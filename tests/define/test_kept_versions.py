@@ -4,7 +4,7 @@ import pytest
 
 from journey_engine.define.codes import CODES
 from journey_engine.define.migration_plan import Fate, Move
-from tests.define.definitions import CART, FILES, MARK, bent, compiled, errors_of, marked
+from tests.define.definitions import CART, CUSTOMER, FILES, MARK, bent, compiled, errors_of, marked
 
 KEPT = "topologies/journeys/cart@2.yaml"
 MIGRATE = """version: 3
@@ -121,7 +121,7 @@ def test_migrate_says_what_becomes_of_each_stage() -> None:
 @pytest.mark.parametrize(
     ("code", "old", "new"),
     [
-        ("MIGRATE_VERSION", "from: 2", "from: «1"),
+        ("MIGRATE_VERSION", "from: 2", "from: «3"),
         ("MIGRATE_VERSION", "from: 2", "from: [2, «3]"),
         ("MIGRATE_STAGE", "  stages:\n    waiting: nudged\n", "  «stages:\n"),
         ("UNKNOWN_STAGE", "    engaged: finish", "    engaged: finish\n    «lost: exit"),
@@ -145,3 +145,62 @@ def test_who_is_moved_enters_without_an_event() -> None:
         ("UNKNOWN_FIELD", "stages.nudged.on_enter.0.send.data.cart")
     ]
     assert errors_of(bent(CART, "on_enter: run", "on_enter: skip", reading)) == []
+
+
+def test_what_migrate_takes_over_is_deleted_when_nobody_is_left_on_it() -> None:
+    kept_as_well = migrating("from: 2", "from: [1, 2]")
+    without = {path: text for path, text in kept_as_well.items() if path != KEPT}
+    newer = bent(CART, "version: 3", "version: 4")[CART]
+    later = {**without, "topologies/journeys/cart@3.yaml": without[CART], CART: newer}
+
+    assert sorted(compiled(kept_as_well).by_name["cart"].migrate) == [1, 2]
+    assert sorted(compiled(without).by_name["cart"].migrate) == [1, 2]
+    assert sorted(compiled(later).kept["cart", 3].migrate) == [1, 2]
+
+
+def test_a_version_that_is_not_kept_may_have_had_any_stage() -> None:
+    files = migrating("from: 2", "from: [1, 2]")
+
+    assert not errors_of(bent(CART, "engaged: finish", "engaged: finish\n    lost: exit", files))
+    without = {path: text for path, text in files.items() if path != KEPT}
+    assert [e.code for e in errors_of(bent(CART, "waiting: nudged", "waiting: lost", without))] == [
+        "UNKNOWN_STAGE"
+    ]
+
+
+def test_a_guard_may_ask_for_a_send_of_a_version_that_is_kept_or_was() -> None:
+    former = bent(CART, "id: reminder", "id: former", kept(("id: reminder", "id: former")))
+    former = bent(CART, "event.send == 'reminder'", "event.send == 'former'", former)
+    asks = bent(CART, "id: former", "id: reminder", former)
+    deleted = {path: text for path, text in asks.items() if path != KEPT}
+    later = {**deleted, CART: bent(CART, "version: 3", "version: 4")[CART]}
+    later["topologies/journeys/cart@3.yaml"] = deleted[CART]
+
+    assert not errors_of(asks)
+    assert [e.code for e in errors_of(deleted)] == ["GUARD_NEVER_TRUE"]
+    assert not errors_of(bent(CART, "version: 3", MIGRATE, deleted))
+    assert not errors_of(later)
+
+
+def test_a_feature_is_promoted_while_versions_are_kept_that_have_their_own() -> None:
+    files = bent(CUSTOMER, "features:", "features:\n  views_1h: {count: ProductViewed}", kept())
+    promoted = bent(CART, "features:\n  views_1h: {count: ProductViewed, within: 1h}\n", "", files)
+
+    plan = compiled(promoted)
+
+    assert plan.by_name["cart"].features["views_1h"].within is None
+    assert plan.kept["cart", 2].features["views_1h"].within == 3_600_000
+    assert [(e.code, e.file) for e in errors_of(files)] == [("REPEATED_FEATURE", CART)]
+
+
+def test_what_migrate_brings_along_is_of_the_kind_that_the_new_version_remembers() -> None:
+    text = ("remember: {total: event.total}", "remember: {total: event.cart_id}")
+    older = kept(text, text, ("data: {total: instance.total, ", "data: {"))
+    files, place = marked(CART, bent(CART, "version: 3", MIGRATE.replace("2", "«2", 1), older))
+
+    assert [(e.code, (e.file, e.line, e.column)) for e in errors_of(files)] == [
+        ("CONTEXT_KIND", place)
+    ]
+    stays = MIGRATE.replace("waiting: nudged", "waiting: finish")
+    stays = stays[: stays.index("nudged: {")] + "nudged: exit\n    engaged: finish"
+    assert not errors_of(bent(CART, "version: 3", stays, older))

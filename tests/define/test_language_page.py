@@ -55,7 +55,6 @@ def test_the_example_of_a_migration_is_right() -> None:
         return f"{head}{more}abandon: {{after: 30d}}\nstart: waiting\nstages:\n{bodies}"
 
     older = {f"{CART[:-5]}@{number}.yaml": version(number, OLD) for number in (1, 2)}
-    # Only what the page shows is asked: a stage that nothing leads to is the lint's.
     found = errors_of({**FILES, CART: version(3, "waiting called", written), **older})
 
-    assert {error.code for error in found} == {"UNREACHABLE_STAGE"}
+    assert not found

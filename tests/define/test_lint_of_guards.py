@@ -67,6 +67,8 @@ def test_a_guard_that_no_value_makes_true_is_told(text: str) -> None:
         "event.gift && instance.total > 5.0 && event.total < 5.0",
         "consent('marketing', 'email') && !consent('marketing', 'push')",
         "stage('waiting').visits == 0",
+        "has(features.failed.complete) && !features.failed.complete",
+        "features.visits != null && features.visits < 0.0",
         "event.tags[0] == 'a' && event.tags[1] == 'b'",
         "event.items + 1 > 3 && event.items - 1 < 3",
         "true",

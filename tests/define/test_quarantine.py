@@ -46,6 +46,17 @@ def test_so_are_its_kept_versions_and_what_is_wrong_without_it() -> None:
     assert sorted(sound.quarantined) == ["cart", "second"]
 
 
+def test_a_copy_that_was_not_renamed_inside_is_left_out_and_not_the_original() -> None:
+    files = {**FILES, "topologies/journeys/cart-copy.yaml": FILES[CART]}
+
+    sound = compile_sound(files, SCHEMAS, load_zones())
+
+    assert list(sound.plan.by_name) == ["cart"]
+    assert {name: [e.code for e in found] for name, found in sound.quarantined.items()} == {
+        "cart-copy": ["REPEATED_JOURNEY"]
+    }
+
+
 def test_what_is_wrong_in_a_file_of_the_company_stops_all() -> None:
     with pytest.raises(DefinitionErrors):
         compile_sound(bent(CHANNELS, "channels:", "chanels:"), SCHEMAS, load_zones())
