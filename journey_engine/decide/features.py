@@ -4,7 +4,7 @@ Theory of operation. With a window `(t - within, t]` the entries themselves are 
 time, as long as no more than 64 lie in it; they stay a day longer than their window, so that a
 late event still finds its own window whole. Of those older than a day `min max last recent
 distinct` keep only what may still count. Beyond 64, `count sum min max` fold into buckets of
-a 32nd of the window, until no bucket is left; `first` keeps the earliest entry of each such
+a 32nd of the window, until all of them have left it; `first` keeps the earliest entry of each such
 part, `last` and `recent` the newest 64, `distinct` the latest entry of each of 64 values.
 Without a window, `count sum min max` are one bucket for ever, `first` and `last` one entry.
 A null field is no value, except among several fields.
@@ -39,6 +39,7 @@ _FEW: Final = 8
 _EXTREMES: Final = frozenset({FeatureOp.MIN, FeatureOp.MAX})
 _OUTDONE: Final = _EXTREMES | {FeatureOp.LAST, FeatureOp.RECENT, FeatureOp.DISTINCT}
 _FOLDED: Final = frozenset({FeatureOp.COUNT, FeatureOp.SUM, FeatureOp.MIN, FeatureOp.MAX})
+_UNCUT: Final = _FOLDED | {FeatureOp.FIRST}
 
 
 def value(plan: FeaturePlan, state: FeatureState | None, at: int) -> Value:
@@ -71,17 +72,29 @@ def add(plan: FeaturePlan, state: FeatureState, at: int, item: Value) -> Feature
     if plan.within is None:
         return _add_for_ever(plan, state, at, item)
     since, packed, buckets = _fields(state)
-    if buckets:
+    if buckets and buckets[-1][0] > at // _width(plan.within) - FEATURE_BUCKETS:
         buckets = _bucketed(plan, buckets, [(at, item)])
         return FeatureState(since, NOTHING, _in_window(plan.within, buckets))
     if plan.op is FeatureOp.COUNT and at >= counting.FIRST_MS:
         counted = counting.entries(packed)
         if counted is not None and len(counted) < FEATURE_EXACT_MAX * counting.WIDTH:
             return _feature(since, _counted(counted, at, plan.within + LATE_MS))
-    entries = _inserted(plan, state.entries, (at, item))
+    return _kept(plan, plan.within, since, _inserted(plan, state.entries, (at, item)))
+
+
+def bounded(plan: FeaturePlan, state: FeatureState) -> FeatureState:
+    """What was joined, with no more entries than `add` leaves."""
+    entries, within = state.entries, plan.within
+    if within is None or len(entries) <= FEATURE_EXACT_MAX:
+        return state
+    return _kept(plan, within, state.since, entries)
+
+
+def _kept(plan: FeaturePlan, within: int, since: int, entries: list[Entry]) -> FeatureState:
+    """What of the entries still counts; where too many do in the window, what stands for them."""
     if len(entries) > _FEW and plan.op in _OUTDONE:
         entries = _telling(plan, entries)
-    oldest = entries[-1][0] - plan.within
+    oldest = entries[-1][0] - within
     if len(entries) > FEATURE_EXACT_MAX:
         entries = _since(entries, oldest)
         if len(entries) > FEATURE_EXACT_MAX:
@@ -98,7 +111,8 @@ def _counted(counted: bytes, at: int, within: int) -> "Raw":
 
 def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
     """The memory of several that were kept apart: all that each holds (rule M2). The same in any
-    order; sums in buckets, where they are fractions, but for their last digits.
+    order; sums in buckets, where they are fractions, but for their last digits. Which entries of
+    `count sum min max first` can go is only known when all are there (`bounded`).
     """
     since = min(state.since for state in states)
     entries = sorted([entry for state in states for entry in state.entries], key=_place)
@@ -112,12 +126,10 @@ def joined(plan: FeaturePlan, states: list[FeatureState]) -> FeatureState:
         if plan.op is FeatureOp.DISTINCT:
             entries = _latest_of_each(entries)
         return FeatureState.of(since, _kept_for_ever(plan, entries))
-    if len(entries) <= FEATURE_EXACT_MAX:
-        return FeatureState.of(since, entries)
-    if plan.op in _FOLDED:
-        return _thinned(plan, since, entries)
-    if plan.op is FeatureOp.FIRST or plan.op is FeatureOp.DISTINCT:
-        entries = _most_telling(plan, entries)
+    if entries and plan.op in _UNCUT:
+        return FeatureState.of(since, _since(entries, entries[-1][0] - within - LATE_MS))
+    if len(entries) > FEATURE_EXACT_MAX and plan.op is FeatureOp.DISTINCT:
+        entries = _most_telling(entries)
     return FeatureState.of(since, entries[-FEATURE_EXACT_MAX:])
 
 
@@ -125,28 +137,21 @@ def _place(entry: Entry) -> tuple[int, str]:
     return (entry[0], repr(entry[1]))
 
 
-def _most_telling(plan: FeaturePlan, entries: list[Entry]) -> list[Entry]:
-    """Of more than 64 the 64 that tell most: of each part of the window its earliest (`first`), or
-    of each value its latest (`distinct`), then the second of each, the newest before older ones.
+def _most_telling(entries: list[Entry]) -> list[Entry]:
+    """Of more than 64 the 64 that tell most of `distinct`: of each value its latest, then the
+    second of each, the newest before older ones.
 
     What goes by this order goes in whichever order several are joined (law 8).
     """
-    width = _width(plan.within or 1)
-    first = plan.op is FeatureOp.FIRST
-    counts: dict[int | str, int] = {}
+    counts: dict[str, int] = {}
     ranked = []
-    for entry in entries if first else reversed(entries):
-        at, item = entry
-        part = at // width if first else repr(item)
-        rank = counts.get(part, 0)
-        counts[part] = rank + 1
-        ranked.append((rank, -at, repr(item), entry))
-    ranked.sort(key=_rank)
-    return sorted([one[3] for one in ranked[:FEATURE_EXACT_MAX]], key=_place)
-
-
-def _rank(one: tuple[int, int, str, Entry]) -> tuple[int, int, str]:
-    return one[:3]
+    for place in range(len(entries) - 1, -1, -1):
+        at, item = entries[place]
+        name = repr(item)
+        counts[name] = counts.get(name, -1) + 1
+        ranked.append((counts[name], -at, name, place))
+    ranked.sort()
+    return [entries[place] for place in sorted([one[3] for one in ranked[:FEATURE_EXACT_MAX]])]
 
 
 def _summed(buckets: list[Bucket]) -> list[Bucket]:

@@ -15,6 +15,7 @@ from journey_engine.decide import (
     erasure,
     identity,
     merge,
+    merge_profile,
     outcomes,
     pipeline,
     profile,
@@ -97,10 +98,12 @@ def _settle(draft: Draft, both: merge.Merged, message: IdentityHanded) -> None:
 
 
 def _bound(draft: Draft) -> None:
-    """No more candidates wait than may, those asked for first, and no more commands are remembered
-    of instances that completed. Not while somebody is still asked: with whom the next one is a
-    double, or whose instance wins, would be missing then (law 8).
+    """No more candidates wait than may, those asked for first, no more commands are remembered
+    of instances that completed, and features are within their bounds. Not while somebody is still
+    asked: with whom the next one is a double, whose instance wins, or which entries lie in the
+    window would be missing then (law 8).
     """
+    draft.features = merge_profile.bounded(draft.plan, draft.features)
     if len(draft.open) > OPEN_MAX:
         draft.drop("open", len(draft.open) - OPEN_MAX)
         draft.open = draft.open[-OPEN_MAX:]

@@ -11,7 +11,7 @@ ALIASES_MAX: Final = 32
 """Visitors that a customer turned out to be, those still asked for included (rule M1)."""
 IDENTITY_WAIT_MS: Final = 60_000
 """So long sends wait for what is known of a visitor (rule M1)."""
-ENDED_MAX: Final = 8
+ENDED_MAX: Final = 64
 ENDED_FOR_MS: Final = 24 * 3_600_000
 """Ends remembered for a merge, and how long: an ended instance beats a live one (rule M2)."""
 

@@ -51,11 +51,23 @@ def size(pattern: PatternPlan) -> int:
 def useful(pattern: PatternPlan, taken: Taken) -> Taken:
     """What a match to come can use."""
     if pattern.kind is PatternKind.TIMES:
-        return taken[1 - pattern.times :]
+        return _latest(taken, pattern.times - 1)
     if pattern.kind is PatternKind.ALL:
         return taken
     early = (1 << (len(pattern.elements) - 1)) - 1
     return [(at, bits & early) for at, bits in taken if bits & early]
+
+
+def _latest(taken: Taken, count: int) -> Taken:
+    """So many, those that happened last, in the order of arrival."""
+    kept = list(taken)
+    while len(kept) > count:
+        kept.remove(min(kept, key=_happened))
+    return kept
+
+
+def _happened(one: tuple[int, int]) -> int:
+    return one[0]
 
 
 def bounded(pattern: PatternPlan, taken: Taken) -> Taken:

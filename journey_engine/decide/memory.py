@@ -207,7 +207,10 @@ def _others(draft: Draft, journey: str, key: str) -> list[Ended]:
 
 
 def _remember_ended(draft: Draft, ended: list[Ended]) -> None:
-    draft.identity = replace(draft.identity or NOBODY, ended=ended[-ENDED_MAX:])
+    if len(ended) > ENDED_MAX:
+        draft.drop("ended", len(ended) - ENDED_MAX)
+        ended = ended[-ENDED_MAX:]
+    draft.identity = replace(draft.identity or NOBODY, ended=ended)
 
 
 def _remembers(rule: Reentry) -> bool:

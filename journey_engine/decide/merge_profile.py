@@ -95,9 +95,7 @@ def _written(one: Written) -> tuple[int, str, str]:
 
 def _features(plan: Plan, ours: CustomerState, theirs: CustomerState) -> dict[str, FeatureState]:
     """A feature that is no longer in the plan stays as it was, the longest known."""
-    plans: dict[str, FeaturePlan] = {
-        one.id: one for readers in plan.profile.values() for one in readers.features
-    }
+    plans = _feature_plans(plan)
     both: dict[str, FeatureState] = {}
     for name in sorted({*ours.features, *theirs.features}):
         known = [started.of(name, each.started, each.features) for each in (ours, theirs)]
@@ -108,6 +106,19 @@ def _features(plan: Plan, ours: CustomerState, theirs: CustomerState) -> dict[st
         else:
             both[name] = min(states, key=repr)
     return both
+
+
+def bounded(plan: Plan, kept: dict[str, FeatureState]) -> dict[str, FeatureState]:
+    """Features within their bounds, once all of those are there whose they are."""
+    plans = _feature_plans(plan)
+    return {
+        name: features.bounded(plans[name], state) if name in plans else state
+        for name, state in kept.items()
+    }
+
+
+def _feature_plans(plan: Plan) -> dict[str, "FeaturePlan"]:
+    return {one.id: one for readers in plan.profile.values() for one in readers.features}
 
 
 def _age(one: MacroStage) -> tuple[int, int, str]:

@@ -292,7 +292,7 @@ def _store(
     by_key = {
         name: one
         for name, one in memory.patterns.get(pattern.id, {}).items()
-        if name != key and (one.awaited or one.taken[-1][0] >= floor)
+        if name != key and _lasts(one, floor)
     }
     if state != NOTHING_SEEN:
         if len(by_key) == PATTERN_KEYS_MAX:
@@ -306,6 +306,14 @@ def _store(
     if not by_key:
         del patterns[pattern.id]
     keep(draft, journey.name, replace(memory, patterns=patterns))
+
+
+def _lasts(state: PatternState, floor: int) -> bool:
+    """Whether it waits, or took an event since `floor`: the last that arrived may be older."""
+    for at, _ in state.taken:
+        if at >= floor:
+            return True
+    return bool(state.awaited)
 
 
 def _ids(journey: JourneyPlan) -> set[str]:

@@ -94,11 +94,13 @@ def _manifold(
     """Whether there is more of one kind than with a usual customer."""
     if len(features) > _SOME or len(traits) > _SOME or len(journeys) > _SOME:
         return True
-    return len(assigned) > _SOME or (identity is not None and _names(identity) > _FEW)
+    return len(assigned) > _SOME or (identity is not None and _known(identity))
 
 
-def _names(identity: Identity) -> int:
-    return len(identity.aliases) + len(identity.asked)
+def _known(identity: Identity) -> bool:
+    """Whether more names, or more ends, are remembered than of a usual customer."""
+    names = len(identity.aliases) + len(identity.asked)
+    return names > _FEW or len(identity.ended) > _SOME
 
 
 def _without_ids(draft: Draft, state: CustomerState, over: int) -> CustomerState:

@@ -100,6 +100,7 @@ DROPPED = (
     "consent",
     "contact",
     "context",
+    "ended",
     "event",
     "features",
     "keys",

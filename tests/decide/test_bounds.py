@@ -4,6 +4,7 @@ import msgspec
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.feature_state import FeatureState
+from journey_engine.decide.identity_state import ENDED_MAX, Ended, Identity
 from journey_engine.decide.size import RESERVE
 from journey_engine.decide.state import (
     EMPTY,
@@ -181,6 +182,16 @@ def test_law6_what_patterns_of_entries_saw_goes_last() -> None:
     assert decision.dropped == {"seen": 1, "patterns": 32}
     assert decision.state.journeys["j"].patterns == {}
     assert decision.state.journeys["j"].entry_no == 3
+
+
+def test_law6_many_ends_remembered_for_a_merge_are_measured() -> None:
+    ended = [Ended("j", f"{number:02}{LONG[:254]}", T0) for number in range(ENDED_MAX)]
+    held = FeatureState.of(T0, [(T0 + at, f"{at:02}{LONG}") for at in range(52)])
+    state = CustomerState(features={"a": held}, identity=Identity(ended=ended))
+    assert size(state) > STATE_BYTES_MAX
+    decision = decide(GO, state, event("Go", 1), T0)
+    assert decision.dropped == {"seen": 1, "features": 26}
+    assert decision.state.identity == state.identity
 
 
 def test_law6_a_long_name_of_a_purpose_that_no_plan_has_is_not_kept() -> None:

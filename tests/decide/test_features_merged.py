@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from journey_engine.decide import features
 from journey_engine.decide.feature_state import FEATURE_BUCKETS, FEATURE_EXACT_MAX
 from journey_engine.define.profile_plan import FeatureOp
-from tests.decide.plans import DAY, HOUR, feature
+from tests.decide.plans import DAY, HOUR, MINUTE, feature
 from tests.decide.test_features import OPS, fold
 
 ITEMS = st.lists(st.tuples(st.integers(0, 100 * HOUR), st.integers(-5, 5)), max_size=30)
@@ -55,13 +55,33 @@ def test_m2_the_bounds_hold_for_what_is_made_one() -> None:
     apart = [[(n * HOUR + part, n) for n in range(most)] for part in (0, 1)]
     for op in OPS:
         one = feature(op, "View", "price", within=30 * DAY)
-        joined = features.joined(one, [fold(one, *part) for part in apart])
+        joined = features.bounded(one, features.joined(one, [fold(one, *part) for part in apart]))
         assert len(joined.entries) <= most, op
         assert len(joined.buckets) <= FEATURE_BUCKETS, op
     newest = sorted([*apart[0], *apart[1]])[-most:]
     recent = feature(FeatureOp.RECENT, "View", "price", within=30 * DAY, keep=most)
     joined = features.joined(recent, [fold(recent, *part) for part in apart])
     assert joined.entries == newest
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_m2_what_is_made_one_is_exact_with_up_to_64_in_the_window(op: FeatureOp) -> None:
+    """The other entries only stay a day longer, for what comes late."""
+    one = feature(op, "View", "price", within=HOUR, keep=3)
+    parts = [
+        [(n * MINUTE + who, n) for n in range(30)]
+        + [(5 * HOUR + 2 * n * MINUTE + who, 3 * n + who) for n in range(20)]
+        for who in range(3)
+    ]
+    whole = sorted([*parts[0], *parts[1], *parts[2]])
+    ours, theirs, others = (fold(one, *part) for part in parts)
+    some = features.joined(one, [ours, theirs])
+    joined = features.bounded(one, features.joined(one, [some, others]))
+    assert not joined.buckets
+    assert joined == features.bounded(one, features.joined(one, [ours, theirs, others]))
+    for at in (whole[-1][0], whole[-1][0] + 25 * MINUTE + 1):
+        inside = [each for each in whole if at - HOUR < each[0]]
+        assert features.value(one, joined, at) == features.value(one, fold(one, *inside), at)
 
 
 def test_k2_buckets_that_left_the_window_are_forgotten() -> None:

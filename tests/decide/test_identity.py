@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from journey_engine.decide import history
-from journey_engine.decide.identity_state import ALIASES_MAX
+from journey_engine.decide.identity_state import ALIASES_MAX, ENDED_MAX
 from journey_engine.decide.message import Forwarded, IdentityAsked, IdentityHanded
 from journey_engine.define.action_plan import CancelOn
 from journey_engine.define.plan import Plan
@@ -365,3 +365,20 @@ def test_law6_aliases_and_those_asked_for_are_bounded_together() -> None:
     dropped = [people.link(MINUTE, visitor) for visitor in ("v00", "v31", "one-more")]
     assert [one.dropped for one in dropped] == [{}, {}, {"aliases": 1}]
     assert people.states["c:anna"].identity == known
+
+
+def test_law6_the_ends_remembered_for_a_merge_are_bounded_and_counted() -> None:
+    people = People(with_identity(shop(keyed=True)))
+    for key in ("k0", "k1"):
+        people.give("a:v", "Cart", 0, key, cart=key)
+    dropped = []
+    for number in range(ENDED_MAX + 1):
+        key = f"k{number}"
+        people.give("c:anna", "Cart", MINUTE + number, f"in-{key}", cart=key)
+        dropped.append(
+            people.give("c:anna", "Order", MINUTE + number, f"out-{key}", cart=key).dropped
+        )
+    assert [one.get("ended", 0) for one in dropped] == [0] * ENDED_MAX + [1]
+    people.link(2 * MINUTE)
+    assert [one.key for one in people.states["c:anna"].instances] == ["k0"]
+    assert people.ends[-1] == ("c:anna", "MERGED")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from journey_engine.decide.decide import decide
 from journey_engine.decide.event import Origin
-from journey_engine.decide.feature_state import FeatureState
+from journey_engine.decide.feature_state import FEATURE_EXACT_MAX, FeatureState
 from journey_engine.decide.identity_state import Ended, Identity
 from journey_engine.decide.message import IdentityHanded
 from journey_engine.decide.packed import pack
@@ -205,3 +205,4 @@ def test_law8_what_is_cut_does_not_depend_on_who_was_handed_over_first(
         assert len(merged) == 1, seed
         assert len(both.pending) <= PENDING_MAX
         assert len(both.open) <= OPEN_MAX
+        assert all(len(one.entries) <= FEATURE_EXACT_MAX for one in both.features.values())

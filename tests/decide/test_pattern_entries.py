@@ -256,6 +256,14 @@ def test_i1_waits_are_counted_for_each_key() -> None:
     assert [x.key for x in one.state.instances] == ["a", "b"]
 
 
+def test_t7_a_key_is_remembered_by_its_latest_event_not_by_the_last_that_arrived() -> None:
+    one = customer("{on: CartUpdated, times: 3, within: 30m}", key="event.cart_id")
+    came = ((60, "a"), (40, "a"), (131, "b"), (72, "a"), (73, "a"))
+    for minute, cart in came:
+        decision = one.give("CartUpdated", minute * MINUTE, cart_id=cart)
+    assert entries(decision) == ["ENTERED"]
+
+
 def test_p1_keys_are_bounded_and_the_one_written_longest_ago_goes() -> None:
     one = customer("{on: CartUpdated, times: 2, within: 30d}", key="event.cart_id")
     for at in range(PATTERN_KEYS_MAX + 1):

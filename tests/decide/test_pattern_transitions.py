@@ -105,6 +105,16 @@ def test_b5_since_entry_counts_the_event_that_leads_into_the_stage() -> None:
     assert ends(one.give("OrderPlaced", 2)) == [("COMPLETED", None)]
 
 
+def test_t7_before_its_stage_a_pattern_remembers_what_happened_last() -> None:
+    stages = SECOND.format("{on: PaymentFailed, times: 3, within: 30m, since: entry, to: end}")
+    one = entered("{on: CartUpdated, to: second}", stages=stages)
+    for minute in (30, 40, 15):
+        one.give("PaymentFailed", minute * MINUTE, amount=1.0)
+    one.give("CartUpdated", 41 * MINUTE)
+    decision = one.give("PaymentFailed", 50 * MINUTE, amount=1.0)
+    assert ends(decision) == [("COMPLETED", None)]
+
+
 def test_s5_the_same_stage_again_begins_the_pattern_anew() -> None:
     one = entered(
         "{on: PaymentFailed, times: 2, within: 1d, to: second}", "{on: CartUpdated, to: first}"
