@@ -17,7 +17,7 @@ from pathlib import Path
 
 from journey_engine.decode.record import Record
 from journey_engine.errors import DefinitionErrors
-from journey_engine.run.definitions import load
+from journey_engine.run.definitions import load, load_topics
 from journey_engine.run.log_files import read_once, read_records
 from journey_engine.run.replay import ExchangedError, Replay
 from journey_engine.run.summary import Summary
@@ -41,25 +41,33 @@ class Job:
     until: int | None = None
 
     def processes(self) -> int:
-        """As many as there are cores, for a log that is worth it."""
+        """As many as there are cores for us, for a log that is worth it."""
         size = sum(path.stat().st_size for path in self.events if path.exists())
-        return (os.cpu_count() or 1) if size >= LARGE_BYTES else 1
+        return _cores() if size >= LARGE_BYTES else 1
 
 
 def replay(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
-    """Replay the log on so many cores and write its files; what it came to. A log that can be read
-    only once is replayed on one.
+    """Replay the log on so many cores, and no more than there are partitions, and write its files;
+    what it came to. A log that can be read only once is replayed on one.
 
     Raises:
         DefinitionErrors: the definitions or a line of the log are wrong.
         OSError: a file cannot be read or written.
     """
+    processes = min(processes, load_topics(job.topologies).partitions)
     if processes > 1 and not read_once(job.events):
         with contextlib.suppress(ExchangedError):
             return _together(job, directory, processes, watch)
     written, summary = _share(job, 0, 1, watch)
     write_lines(written, directory)
     return summary
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells which."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _together(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
