@@ -27,6 +27,7 @@ def show(summary: Summary) -> None:
     table.add_row("transitions", f"{summary.transitions:,}", "")
     table.add_row("commands", f"{summary.commands.total():,}", _counts(summary.commands))
     table.add_row("refused", f"{summary.refused.total():,}", _counts(summary.refused))
+    table.add_row("answered", f"{summary.answered.total():,}", _counts(summary.answered))
     letters = summary.dead_letters
     table.add_row("dead letters", f"{letters.total():,}", _counts(letters))
     out.print(table, highlight=False)

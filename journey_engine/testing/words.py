@@ -7,6 +7,7 @@ from journey_engine.define.accounts import every_journey
 from journey_engine.define.action_plan import ActionKind
 from journey_engine.define.plan import JourneyPlan, Plan, every_action
 from journey_engine.errors import (
+    AFTERWARDS,
     CandidateOutcome,
     DeadLetterCode,
     DeferredCause,
@@ -89,15 +90,6 @@ _ACTIONS: Final = {
     ActionKind.SYNC: "sync",
 }
 TIMES: Final = frozenset({"at", "until"})
-AFTERWARDS: Final = frozenset(
-    {
-        CandidateOutcome.DELIVERED,
-        CandidateOutcome.FAILED,
-        CandidateOutcome.BOUNCED,
-        CandidateOutcome.FALLBACK,
-    }
-)
-"""What is said of a message after it was sent."""
 _ON_THE_WAY: Final = {CandidateOutcome.DEFERRED, CandidateOutcome.SENT}
 _OUTCOMES: Final[Mapping[str, frozenset[str]]] = {
     "suppressed": frozenset(CandidateOutcome) - _ON_THE_WAY - AFTERWARDS,

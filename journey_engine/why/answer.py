@@ -14,7 +14,7 @@ from journey_engine.decide.state import CustomerState
 from journey_engine.decide.trace import Step
 from journey_engine.define.personal import NOTHING_PERSONAL, Personal
 from journey_engine.define.plan import JourneyPlan
-from journey_engine.errors import CandidateOutcome, EntryOutcome
+from journey_engine.errors import AFTERWARDS, CandidateOutcome, EntryOutcome
 from journey_engine.schemas import Schemas
 from journey_engine.why.changes import Changes
 from journey_engine.why.past import Made, World, decided
@@ -22,8 +22,6 @@ from journey_engine.why.question import Told, Wanted, told
 
 NOT_ASKED: Final = "NOT_ASKED"
 """Nothing asked for it: it never came to a decision on it."""
-AFTERWARDS: Final = frozenset({"DELIVERED", "FAILED", "BOUNCED", "FALLBACK"})
-"""What is said of a command that was sent."""
 RULES: Final[Mapping[str, str]] = {
     "SENT": "C1",
     "NO_CONSENT": "K1",

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from journey_engine.decide.decision import Command, Experiment, Transition
 from journey_engine.decode.log import LogLine, route
 from journey_engine.run.clock import StreamClock
-from journey_engine.run.outbox import encode_output
+from journey_engine.run.outbox import Statistics, encode_output
 from journey_engine.run.replay import Logged, Replay
+from journey_engine.run.summary import Summary
 from journey_engine.run.written import lines, write_lines
 from tests.run.drawn import logs
 from tests.run.shop import CHANNEL_TOPICS, DAY, HOUR, INPUTS, SCHEMAS, START, line, plan, wiring
@@ -67,6 +68,15 @@ def test_the_summary_counts_what_happened() -> None:
     assert summary.commands == {"email": 1}
     assert summary.refused == {"CANCELLED": 1}
     assert summary.dead_letters == {}
+
+
+def test_what_is_heard_of_a_message_that_was_sent_is_no_refusal() -> None:
+    summary = Summary()
+    sends = {("cart", outcome): 2 for outcome in ("SENT", "DELIVERED", "BOUNCED", "NO_CONSENT")}
+    summary.add(Statistics(sends=sends))
+
+    assert summary.refused == {"NO_CONSENT": 2}
+    assert summary.answered == {"DELIVERED": 2, "BOUNCED": 2}
 
 
 def test_time_runs_on_to_the_end_that_is_asked_for() -> None:
