@@ -6,6 +6,7 @@ import heapq
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -214,6 +215,14 @@ def _events(
 
 def _rows(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str]]:
     try:
+        _require_different(rows.fieldnames or (), path)
         yield from rows
     except csv.Error as error:
         Place(str(path), rows.line_num + 1).refuse(f"the row that begins here is no CSV: {error}")
+
+
+def _require_different(columns: Sequence[str], path: Path) -> None:
+    """What no name leads to may stand there as often as it likes."""
+    for name, count in Counter(columns).items():
+        if name and count > 1:
+            Place(str(path), 1).refuse(f"there are {count} columns {name}")

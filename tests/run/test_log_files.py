@@ -335,3 +335,11 @@ def test_a_row_that_is_no_csv_is_refused_where_it_begins(
     with pytest.raises(DefinitionErrors, match="no CSV") as caught:
         list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
     assert [(e.file, e.line) for e in caught.value.errors] == [(str(log), 3)]
+
+
+def test_a_table_with_two_columns_of_one_name_is_refused(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(f"{HEADER},,,event\n")
+    with pytest.raises(DefinitionErrors, match="there are 2 columns event") as caught:
+        list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
+    assert caught.value.errors[0].line == 1
