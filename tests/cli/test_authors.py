@@ -8,24 +8,7 @@ import pytest
 
 from journey_engine.run.definitions import load_sound
 from journey_engine.simulate import SHOP_LOG
-from tests.cli.conftest import ROOT, Engine
-
-CART = Path("journeys") / "cart-rescue.yaml"
-
-
-@pytest.fixture
-def topologies(tmp_path: Path) -> Path:
-    """The shipped definitions, to be spoilt."""
-    return Path(shutil.copytree(ROOT / "topologies", tmp_path / "topologies"))
-
-
-def spoil(topologies: Path, old: str, new: str, path: Path = CART) -> str:
-    """Replace once; where that is, as the errors say it: file and line."""
-    file = topologies / path
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-    return f"{file}:{text[: text.index(old)].count(chr(10)) + 1}:"
+from tests.cli.conftest import CART, ROOT, Engine, spoil
 
 
 def test_validate_says_all_good(engine: Engine) -> None:
@@ -110,38 +93,6 @@ def test_a_worker_does_not_start_on_a_setting_that_is_unknown(
     said = engine("worker", "--config", config)
     assert said.code == 1
     assert "brokerz" in said.err
-
-
-def test_the_tests_of_the_journeys_pass(engine: Engine) -> None:
-    said = engine("test")
-    assert said.code == 0
-    assert ", 0 failed" in said.out or " 0 failed" in said.out
-
-
-def test_a_journey_that_changed_fails_its_tests(engine: Engine, topologies: Path) -> None:
-    spoil(topologies, "after: 4h", "after: 9h")
-    said = engine("test", topologies)
-    assert said.code == 1
-    assert "cart-rescue" in said.out + said.err
-
-
-def test_test_tells_a_program(engine: Engine) -> None:
-    said = engine("test", "--json")
-    assert said.code == 0
-    document = json.loads(said.out)
-    assert (document["ok"], document["below"]) == (True, [])
-
-
-def test_test_tells_a_program_which_journeys_have_too_little_covered(
-    engine: Engine, topologies: Path
-) -> None:
-    cases = topologies / CART.with_suffix(".test.yaml")
-    cases.write_text(cases.read_text().partition("\n\n")[0])
-    said = engine("test", topologies, "--min-coverage", "100", "--json")
-    document = json.loads(said.out)
-    assert (said.code, document["ok"], document["failed"]) == (1, False, 0)
-    (below,) = document["below"]
-    assert (below["journey"], below["share"] < 1) == ("cart-rescue", True)
 
 
 def test_a_diagram_shows_the_stages(engine: Engine) -> None:
