@@ -84,7 +84,7 @@ def explain(  # noqa: PLR0913 - what one may ask
         journey-engine explain --events shop.jsonl.gz --customer c-0042 --content cart-reminder
 
     Args:
-        customer: The customer's id, or an anonymous id.
+        customer: The customer's id, or an anonymous id; without `--content` also an account's.
         content: The content, or the id of the action, that is asked about.
         at: By when it should have been sent (ISO 8601), else the log's end.
         reveal: Show personal values, too: of fields that the schemas mark, and of what is kept of
@@ -280,7 +280,7 @@ def _story(
 
     told: list[dict[str, Any]] = []
     for given, now, decision in seen:
-        if customer in (given.customer_id, given.anonymous_id):
+        if customer in _ids(given):
             lines = sentences(decision, defined.plan, hidden)
             told.append({"at": iso_utc(now), "input": _title(given), "sentences": lines})
     if json:
@@ -292,6 +292,14 @@ def _story(
         for line in each["sentences"]:
             _line(f"  {line}")
     return 0 if told else 1
+
+
+def _ids(given: "Input") -> "tuple[str | None, ...]":
+    """Whose input it is."""
+    from journey_engine.decide.event import Event
+
+    who = (given.customer_id, given.anonymous_id)
+    return who if isinstance(given, Event) else (*who, given.account_id)
 
 
 def _title(given: "Input") -> str:

@@ -175,6 +175,8 @@ def _standing(
     """Where the customer stands in the journey, and what was read there last."""
     steps = [s for each in made for s in each.decision.trace if s.journey == journey.name]
     state = made[-1].decision.state if made else CustomerState()
+    if journey.of_account:
+        return "no account that the customer belongs to asked for it", {}
     live = [each for each in state.instances if each.journey == journey.name]
     if live:
         one = live[0]

@@ -109,41 +109,6 @@ def test_a_diagram_of_no_journey_names_those_there_are(engine: Engine) -> None:
     assert "cart-rescue" in said.err
 
 
-def test_explain_tells_the_story_of_one_customer(engine: Engine, tmp_path: Path) -> None:
-    log = tmp_path / "log.jsonl"
-    shared = {"customer_id": "anna", "channel": "web", "source": "shop"}
-    events = [
-        {"type": "CartUpdated", "event_id": "1", "occurred_at": "2026-03-01T10:00:00Z"},
-        {"type": "CartUpdated", "event_id": "2", "occurred_at": "2026-03-02T10:00:00Z"},
-    ]
-    log.write_text("".join(json.dumps(shared | each | {"cart_id": "k"}) + "\n" for each in events))
-    said = engine("explain", "--events", log, "--customer", "anna")
-    assert said.code == 0
-    assert "cart-rescue" in said.out
-    assert "2026-03-01T14:00:00" in said.out  # four hours later the reminder
-    told = json.loads(engine("explain", "--events", log, "--customer", "anna", "--json").out)
-    assert [each["at"][:16] for each in told["inputs"]][:2] == [
-        "2026-03-01T10:00",
-        "2026-03-01T14:00",
-    ]
-    nobody = engine("explain", "--events", log, "--customer", "bert")
-    assert nobody.code == 1
-    assert "bert" in nobody.err
-
-
-def test_an_event_id_that_looks_like_markup_is_explained_as_it_is(
-    engine: Engine, tmp_path: Path
-) -> None:
-    log = tmp_path / "log.jsonl"
-    log.write_text(
-        '{"type": "CartUpdated", "event_id": "e-1[/vip]", "customer_id": "anna", "channel": "web",'
-        ' "source": "shop", "occurred_at": "2026-03-01T10:00:00Z", "cart_id": "k"}\n'
-    )
-    said = engine("explain", "--events", log, "--customer", "anna")
-    assert said.code == 0
-    assert "CartUpdated (e-1[/vip])" in said.out
-
-
 REFUSED: list[dict[str, object]] = [
     {"type": "ConsentChanged", "purpose": "marketing", "granted": False},
     {"type": "CartUpdated", "cart_id": "k"},
