@@ -1,6 +1,7 @@
 """Reading a `.test.yaml`: what is wrong in it is told with its place, all of it at once."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Final
@@ -105,12 +106,21 @@ class _Parser:
         if customer is None:
             return Given()
         parts = self._members(customer, {"consent", "reachable", *self._plan.trait_valid})
-        traits = {n: _plain(c) for n, c in parts.items() if n in self._plan.trait_valid}
+        kinds = self._traits()
+        traits = {n: self._value(c, kinds[n]) for n, c in parts.items() if n in kinds}
         reachable = self._items(parts.get("reachable"), "reachable")
         for channel in reachable:
             self._known(channel, "channel", self._plan.channels.keys())
         names = tuple(str(channel.value) for channel in reachable)
         return Given(traits, dict(self._consent(parts.get("consent"))), names)
+
+    def _traits(self) -> dict[str, Field]:
+        """Each trait as the field that writes it has it, or null."""
+        return {
+            rule.trait: replace(self._schemas.events[event].fields[rule.field], nullable=True)
+            for event, readers in self._plan.profile.items()
+            for rule in readers.traits
+        }
 
     def _consent(self, node: Node | None) -> list[tuple[str, bool]]:
         cells: list[tuple[str, bool]] = []
