@@ -1,8 +1,14 @@
 """`journey-engine explain`."""
 
+import codecs
+import gc
 import json
+import tracemalloc
 from pathlib import Path
 
+import pytest
+
+from journey_engine.simulate import SHOP_LOG
 from tests.cli.conftest import Engine
 
 DUNNING = """
@@ -86,3 +92,55 @@ def test_an_event_id_that_looks_like_markup_is_explained_as_it_is(
     said = engine("explain", "--events", log, "--customer", "anna")
     assert said.code == 0
     assert "CartUpdated (e-1[/vip])" in said.out
+
+
+def test_of_a_long_log_only_the_customer_is_kept(engine: Engine, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    shared = {"type": "ProductSearched", "channel": "web", "source": "shop"}
+    times = range(1_772_445_600_000, 1_772_445_600_000 + 3_000 * 1_000, 1_000)
+    log.write_text(
+        "".join(
+            json.dumps(
+                {
+                    **shared,
+                    "event_id": f"{at}",
+                    "customer_id": f"c{at // 1_000 % 50}",
+                    "occurred_at": at,
+                }
+            )
+            + "\n"
+            for at in times
+        )
+    )
+    gc.collect()
+    tracemalloc.start()
+    try:
+        assert engine("explain", "--events", log, "--customer", "c7").code == 0
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000  # 19 million with all decisions
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("more", [(), ("--content", "cart-reminder")])
+def test_nobody_is_told_to_a_program_as_a_failure(
+    engine: Engine, more: tuple[str, ...], tmp_path: Path
+) -> None:
+    decisions = tmp_path / "decisions.jsonl"
+    decisions.touch()
+    for source in (("--events", SHOP_LOG), *([("--decisions", decisions)] if more else [])):
+        said = engine("explain", *source, "--customer", "c9999", *more, "--json")
+        document = json.loads(said.out)
+        assert (said.code, document["ok"]) == (1, False)
+        assert "'c9999'" in document["errors"][0]["message"]
+
+
+def test_decisions_may_have_blank_lines_and_a_mark_at_their_beginning(
+    engine: Engine, tmp_path: Path
+) -> None:
+    engine("replay", "--events", SHOP_LOG, "--out", tmp_path)
+    decisions = tmp_path / "decisions.jsonl"
+    asked = ("explain", "--customer", "c0151", "--content", "cart-reminder")
+    before = engine(*asked, "--decisions", decisions)
+    decisions.write_bytes(codecs.BOM_UTF8 + decisions.read_bytes().replace(b"\n", b"\r\n\n"))
+    assert engine(*asked, "--decisions", decisions) == before
+    assert before.code == 0
