@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 from dataclasses import replace
@@ -55,6 +56,18 @@ def test_a_wrong_line_is_told_once_by_whichever_process(tmp_path: Path) -> None:
     with pytest.raises(DefinitionErrors) as raised:
         replay(job(log), tmp_path / "out", 2, iter)
     assert [(error.line, error.code) for error in raised.value.errors] == [(1, "LOG_LINE")]
+
+
+def test_a_replay_that_fails_leaves_the_files_of_the_last_one(tmp_path: Path) -> None:
+    log, out = tmp_path / "log.jsonl", tmp_path / "out"
+    events = gzip.decompress(SHOP_LOG.read_bytes())
+    replay(job(SHOP_LOG), out, 1, iter)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    log.write_bytes(events + b'{"type": "OrderPlaced"}\n')
+    for processes in (1, 2):
+        with pytest.raises(DefinitionErrors):
+            replay(job(log), out, processes, iter)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_a_pipe_is_read_once_whoever_is_there_to_share_it(tmp_path: Path) -> None:
