@@ -102,5 +102,20 @@ def write_lines(written: Iterable[Line], directory: Path) -> None:
             path.replace(directory / name)
 
 
+def put_by(written: Iterable[Line], path: Path) -> None:
+    """Write the lines into one file, from which `taken_up` has them again."""
+    with path.open("wb", BUFFER_BYTES) as file:
+        for at, partition, sequence, name, text in written:
+            file.write(b"%d %d %d %s %s" % (at, partition, sequence, name.encode(), text))
+
+
+def taken_up(path: Path) -> Iterator[Line]:
+    """The lines that `put_by` wrote, one after the other."""
+    with path.open("rb") as file:
+        for each in file:
+            at, partition, sequence, name, text = each.split(b" ", 4)
+            yield Line(int(at), int(partition), int(sequence), name.decode(), text)
+
+
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
