@@ -112,7 +112,7 @@ def _file(path: Path, schemas: Schemas, mapping: TableMapping | None) -> Iterato
 def _lines(
     stream: IO[bytes], path: Path, schemas: Schemas, mapping: TableMapping | None
 ) -> Iterator[Line]:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    suffixes = [suffix for suffix in map(str.lower, path.suffixes) if suffix != ".gz"]
     match suffixes[-1:]:
         case [".csv"]:
             if mapping is None:
@@ -125,7 +125,7 @@ def _lines(
 
 
 def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _json_lines(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[LogLine]:
@@ -219,6 +219,10 @@ def _rows(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str]]:
         yield from rows
     except csv.Error as error:
         Place(str(path), rows.line_num + 1).refuse(f"the row that begins here is no CSV: {error}")
+    except UnicodeDecodeError as error:
+        # Decoded are some lines at once: what is wrong may be behind the next one.
+        line = rows.line_num + 1 + error.object.count(b"\n", 0, error.start)
+        Place(str(path), line).refuse("a byte that is no UTF-8: save the file as UTF-8")
 
 
 def _require_different(columns: Sequence[str], path: Path) -> None:
