@@ -18,8 +18,8 @@ class Summary:
 
     events: int = 0
     """Records but for time marks."""
-    customers: int = 0
-    """Different keys among them."""
+    ids: int = 0
+    """Different ids of customers and of visitors among them: who was linked may have had some."""
     inputs: Counter[str] = field(default_factory=Counter)
     """By outcome."""
     entries: Counter[str] = field(default_factory=Counter)
@@ -35,18 +35,19 @@ class Summary:
 
     def counting(self, records: Iterable[Record]) -> Iterator[Record]:
         """Hand the records on, each counted as it passes."""
-        keys: set[bytes | None] = set()
+        keys: set[bytes] = set()
         for record in records:
             self.count([record], keys)
             yield record
 
-    def count(self, records: Iterable[Record], keys: set[bytes | None]) -> None:
-        """Count events and customers; `keys`, of the records before, grows."""
+    def count(self, records: Iterable[Record], keys: set[bytes]) -> None:
+        """Count events and ids; `keys`, of the records before, grows."""
         for record in records:
             if record.value is not None:
                 self.events += 1
-                keys.add(record.key)
-        self.customers = len(keys)
+                if record.key is not None:
+                    keys.add(record.key)
+        self.ids = len(keys)
 
     def merge(self, other: "Summary") -> None:
         """Add what other partitions came to over the same log, whose events are counted here."""
