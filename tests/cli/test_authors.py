@@ -199,6 +199,8 @@ FILES = ("commands.jsonl", "transitions.jsonl", "decisions.jsonl")
 
 
 def test_a_replay_writes_the_same_three_files_each_time(engine: Engine, tmp_path: Path) -> None:
+    shown = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "a")
+    assert (shown.code, shown.err) == (0, "")
     first = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "a", "--json")
     second = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "b", "--json")
     assert (first.code, second.code) == (0, 0)
