@@ -75,7 +75,7 @@ class EndReason(StrEnum):
 
 class CandidateOutcome(StrEnum):
     """What became of an action that was asked for: `DEFERRED` is on the way, those before the last
-    four are final, these come afterwards.
+    four are final, these come `AFTERWARDS`.
     """
 
     DEFERRED = "DEFERRED"
@@ -99,6 +99,17 @@ class CandidateOutcome(StrEnum):
     FAILED = "FAILED"
     BOUNCED = "BOUNCED"
     FALLBACK = "FALLBACK"
+
+
+AFTERWARDS: Final = frozenset(
+    {
+        CandidateOutcome.DELIVERED,
+        CandidateOutcome.FAILED,
+        CandidateOutcome.BOUNCED,
+        CandidateOutcome.FALLBACK,
+    }
+)
+"""What is said of a message after it was sent."""
 
 
 class DeferredCause(StrEnum):

@@ -51,6 +51,7 @@ _KINDS = {
     "double": "double",
     "string": "string",
 }
+_OF_LOGS = frozenset({"type", "raw", "recorded_at"})
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -183,7 +184,7 @@ class _Parser:
             self._written_before(raw, path.parent.name, path.stem)
         else:
             self._check_name(raw, path.stem, RECORD_NAMESPACE)
-            self._check_docs(raw)
+            self._check_fields(raw)
             self._records[path.stem] = (_parsed(raw), crc(raw))
 
     def _written_before(self, raw: AvroSchema, name: str, stem: str) -> None:
@@ -191,7 +192,7 @@ class _Parser:
         if not self._is_version(stem):
             return
         self._check_name(raw, name, RECORD_NAMESPACE)
-        self._check_docs(raw)
+        self._check_fields(raw)
         now = self._records.get(name)
         if now is None:
             self._error("SCHEMA_NAME", f"the engine writes no record {name}")
@@ -229,7 +230,7 @@ class _Parser:
         if not _TYPE_NAME.fullmatch(name):
             self._error("SCHEMA_NAME", f"type '{name}' is not in PascalCase")
         self._check_name(raw, name, EVENT_NAMESPACE)
-        self._check_docs(raw)
+        self._check_fields(raw)
         self._check_shared(raw["fields"])
         fields = {f["name"]: read for f in raw["fields"] if (read := self._field(f)) is not None}
         schema = event_schema(raw, int(stem), fields)
@@ -244,16 +245,15 @@ class _Parser:
                 at=raw["name"],
             )
 
-    def _check_docs(self, raw: AvroSchema) -> None:
+    def _check_fields(self, raw: AvroSchema) -> None:
         for each in raw["fields"]:
-            doc = each.get("doc")
+            name, doc = each["name"], each.get("doc")
             if not (isinstance(doc, str) and doc.strip()):
-                self._error(
-                    "SCHEMA_DOC",
-                    f"field '{each['name']}' has no doc",
-                    "say in a sentence what it means",
-                    at=each["name"],
-                )
+                told = f"field '{name}' has no doc"
+                self._error("SCHEMA_DOC", told, "say in a sentence what it means", at=name)
+            if name in _OF_LOGS:
+                told = f"no event log could carry a field '{name}'"
+                self._error("SCHEMA_NAME", told, "there it says something of the line", at=name)
 
     def _check_shared(self, fields: Sequence[AvroSchema]) -> None:
         found = [(f["name"], f["type"]) for f in fields[: len(SHARED_FIELDS)]]

@@ -118,7 +118,7 @@ def _print_no_more() -> None:
 
 
 def _run() -> int:
-    """The exit code; an OSError that no file is to blame for is left to the caller."""
+    """The exit code; an OSError of standard output is left to the caller."""
     json = "--json" in sys.argv  # as long as nobody has read the command line
     try:
         command, given, _ = app.parse_args(sys.argv[1:], exit_on_error=False)
@@ -135,11 +135,20 @@ def _run() -> int:
     except Refused as reason:
         return _refuse(str(reason), [_other(str(reason))], json=json)
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None or isinstance(error, BrokenPipeError) or not _printable():
             raise
-        text = f"{error.filename}: {error.strerror}"
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
         return _refuse(text, [_other(text)], json=json)
     return result if isinstance(result, int) else 0
+
+
+def _printable() -> bool:
+    """Whether standard output takes what waits there."""
+    try:
+        out.file.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _other(text: str) -> dict[str, object]:

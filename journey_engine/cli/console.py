@@ -1,5 +1,7 @@
 """Where commands print: results on standard output, all else on standard error."""
 
+import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -76,7 +78,12 @@ def fail(message: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON document on one line, for machines."""
-    print(msgspec.json.encode(value).decode())  # noqa: T201 - machines read this, not a console
+    try:
+        text = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a file's name, or an id that was typed, is no UTF-8
+        plain = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+        text = os.fsencode(plain)
+    print(text.decode(errors="replace"))  # noqa: T201 - machines read this, not a console
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """`journey-engine explain`."""
 
+import codecs
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,20 +11,21 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from journey_engine.cli.connection import Misused, Refused, require_files, run, settings_of
-from journey_engine.cli.console import fail, out, print_json
+from journey_engine.cli.console import out, print_json
 from journey_engine.cli.options import FROM_SETTINGS, HERE, Broker, Definitions
 from journey_engine.cli.values import Time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from journey_engine.decide.message import Input
     from journey_engine.decide.verdict import Decision
     from journey_engine.define.personal import Personal
+    from journey_engine.run.deciding import Observer
     from journey_engine.run.definitions import Definitions as Defined
     from journey_engine.run.settings import Settings
     from journey_engine.why.answer import Answer
-    from journey_engine.why.past import Made, Taken, World
+    from journey_engine.why.past import Taken, World
     from journey_engine.why.question import Wanted
     from journey_engine.why.records import Recorded
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 DECISIONS = "decisions"
 RECORD = "SendDecision"
+_NOTHING = "nothing that a journey reads happened to {!r} in this log"
 
 
 @Parameter(name="*")
@@ -84,7 +87,7 @@ def explain(  # noqa: PLR0913 - what one may ask
         journey-engine explain --events shop.jsonl.gz --customer c-0042 --content cart-reminder
 
     Args:
-        customer: The customer's id, or an anonymous id.
+        customer: The customer's id, or an anonymous id; without `--content` also an account's.
         content: The content, or the id of the action, that is asked about.
         at: By when it should have been sent (ISO 8601), else the log's end.
         reveal: Show personal values, too: of fields that the schemas mark, and of what is kept of
@@ -101,20 +104,21 @@ def explain(  # noqa: PLR0913 - what one may ask
     before = _before(source, definitions.schemas, content)
     hidden = NOTHING_PERSONAL if reveal else personal(defined.plan, defined.schemas)
     if content is None:
-        return _story(_seen(defined, source), customer, defined, hidden, json=json)
+        return _story(defined, source, customer, hidden, json=json)
     asked = _asked(defined, before, content)
     if source.events:
         past = _past(defined, before, source, customer, at)
         answers = answers_of(past, asked, defined.schemas, hidden)
     else:
-        answers = _from_records(defined, source.decisions, broker, customer, asked, at)
+        answer = _from_records(defined, source.decisions, broker, customer, asked, at)
+        if answer is None:
+            raise Refused(f"nothing was decided on {content!r} for {customer!r}")
+        answers = [answer]
     if json:
         print_json({"customer": customer, "content": content, "answers": answers})
-    elif not answers:
-        fail(f"nothing was decided on {content!r} for {customer!r}")
-    for answer in [] if json else answers:
-        _tell(answer)
-    return 0 if answers else 1
+    for each in [] if json else answers:
+        _tell(each)
+    return 0
 
 
 def _before(source: Source, schemas: Path, content: str | None) -> "Before | None":
@@ -140,28 +144,20 @@ def _asked(defined: "Defined", before: "Before | None", content: str) -> "list[W
     return asked
 
 
-def _seen(defined: "Defined", source: Source) -> "Iterator[Made]":
-    """Every decision that the log comes to."""
+def _watch(defined: "Defined", source: Source, observe: "Observer") -> None:
+    """Show every decision that the log comes to; none is kept."""
     from journey_engine.run.log_files import read_records
     from journey_engine.run.replay import Replay
-    from journey_engine.why.past import Made
 
     if not source.events:
         raise Misused("name the log with --events")
     plan, schemas, topics = defined.plan, defined.schemas, defined.topics
-    made: list[Made] = []
-
-    def observe(step: "Input", now: int, decision: "Decision") -> None:
-        made.append(Made(step, now, decision))
-
     names = [t.name for t in topics.inputs.values()]
     replay = Replay(
         plan, schemas, names, topics.partitions, observe, value_bytes_max=topics.input_bytes_max
     )
     for _ in replay.outputs(read_records(source.events, source.map, schemas, topics)):
-        yield from made
-        made.clear()
-    yield from made
+        pass
 
 
 def _past(
@@ -174,30 +170,36 @@ def _past(
     """What happened to the customer, each input as the definitions in force read it."""
     from journey_engine.why.past import World
 
-    taken, end = _taken(_seen(defined, source), customer)
-    until = end if by is None else by
-    if before is None:
-        return World(defined.plan, taken, until)
-    former, activated = before
-    first, _ = _taken(_seen(former, source), customer)
-    read = [one for one in first if one.now < activated]
-    read += [one for one in taken if one.now >= activated]
-    return World(defined.plan, read, until, former=former.plan, activated=activated)
+    taken, end = _taken(defined, source, customer)
+    world = World(defined.plan, taken, end if by is None else by)
+    if before is not None:
+        former, activated = before
+        first, _ = _taken(former, source, customer)
+        read = [one for one in first if one.now < activated]
+        read += [one for one in taken if one.now >= activated]
+        world = replace(world, taken=read, former=former.plan, activated=activated)
+    if not world.taken:
+        raise Refused(_NOTHING.format(customer))
+    return world
 
 
-def _taken(seen: "Iterator[Made]", customer: str) -> "tuple[list[Taken], int]":
+def _taken(defined: "Defined", source: Source, customer: str) -> "tuple[list[Taken], int]":
     """The inputs of the customer from outside, and when the log ends."""
     from journey_engine.decide.event import TimersDue
     from journey_engine.why.past import Taken
 
     taken: list[Taken] = []
     end = 0
-    for given, now, _ in seen:
+
+    def observe(given: "Input", now: int, _: "Decision") -> None:
+        nonlocal end
         end = max(end, now)
         # A visitor has a state of its own, also once it is known who that is.
         who = given.anonymous_id if given.customer_id is None else given.customer_id
         if who == customer and not isinstance(given, TimersDue):
             taken.append(Taken(given, now))
+
+    _watch(defined, source, observe)
     return taken, end
 
 
@@ -208,33 +210,35 @@ def _from_records(
     customer: str,
     asked: "list[Wanted]",
     by: int | None,
-) -> "list[Answer]":
+) -> "Answer | None":
     from journey_engine.why.records import recorded
 
-    records: Sequence[Mapping[str, Any]]
+    records: Iterable[Mapping[str, Any]]
     if file is None:
         settings = settings_of(broker)
-        records = run(_topic(defined, settings), settings)
+        records = run(_topic(defined, settings, customer), settings)
     else:
         records = _lines(file)
-    answer = recorded(records, customer, asked, by)
-    return [] if answer is None else [answer]
+    return recorded(records, customer, asked, by)
 
 
-def _lines(file: Path) -> "list[Recorded]":
+def _lines(file: Path) -> "Iterator[Recorded]":
     from journey_engine.why.records import Recorded
 
     decoder = msgspec.json.Decoder(Recorded)
-    found: list[Recorded] = []
-    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
-        try:
-            found.append(decoder.decode(line))
-        except (ValueError, RecursionError) as error:
-            raise Refused(f"{file}:{number}: not a decision: {error}") from error
-    return found
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if text.isspace():
+                continue
+            try:
+                yield decoder.decode(text)
+            except (ValueError, RecursionError) as error:
+                raise Refused(f"{file}:{number}: not a decision: {error}") from error
 
 
-async def _topic(defined: "Defined", settings: "Settings") -> list[dict[str, Any]]:
+async def _topic(defined: "Defined", settings: "Settings", customer: str) -> list[dict[str, Any]]:
+    """The decisions on the customer."""
     from journey_engine.run.readable import readable
     from journey_engine.run.tailing import tail
     from journey_engine.run.topics import require_topics
@@ -242,9 +246,14 @@ async def _topic(defined: "Defined", settings: "Settings") -> list[dict[str, Any
     name = settings.own_prefix + defined.topics.outputs[DECISIONS].name
     partitions = defined.topics.partitions
     await require_topics(settings, [name], partitions=partitions)
-    records = tail(settings, [name], partitions)
-    shown = [readable(record, defined.schemas) async for record in records]
-    return [as_written(one["value"]) for one in shown if one.get("type") == RECORD]
+    found: list[dict[str, Any]] = []
+    async for record in tail(settings, [name], partitions):
+        shown = readable(record, defined.schemas)
+        if shown.get("type") == RECORD:
+            fields = shown["value"]
+            if customer in (fields["customer_id"], fields["anonymous_id"]):
+                found.append(as_written(fields))
+    return found
 
 
 def as_written(fields: dict[str, Any]) -> dict[str, Any]:
@@ -274,25 +283,36 @@ def _line(text: str) -> None:
 
 
 def _story(
-    seen: "Iterator[Made]", customer: str, defined: "Defined", hidden: "Personal", *, json: bool
+    defined: "Defined", source: Source, customer: str, hidden: "Personal", *, json: bool
 ) -> int:
     from journey_engine.decide.explain import sentences
     from journey_engine.define.iso import iso_utc
 
     told: list[dict[str, Any]] = []
-    for given, now, decision in seen:
-        if customer in (given.customer_id, given.anonymous_id):
+
+    def observe(given: "Input", now: int, decision: "Decision") -> None:
+        if customer in _ids(given):
             lines = sentences(decision, defined.plan, hidden)
             told.append({"at": iso_utc(now), "input": _title(given), "sentences": lines})
+
+    _watch(defined, source, observe)
+    if not told:
+        raise Refused(_NOTHING.format(customer))
     if json:
         print_json({"customer": customer, "inputs": told})
-    elif not told:
-        fail(f"nothing that a journey reads happened to {customer!r} in this log")
     for each in [] if json else told:
         out.print(f"[bold]{each['at']}[/bold]  {escape(each['input'])}", highlight=False)
         for line in each["sentences"]:
             _line(f"  {line}")
-    return 0 if told else 1
+    return 0
+
+
+def _ids(given: "Input") -> "tuple[str | None, ...]":
+    """Whose input it is."""
+    from journey_engine.decide.event import Event
+
+    who = (given.customer_id, given.anonymous_id)
+    return who if isinstance(given, Event) else (*who, given.account_id)
 
 
 def _title(given: "Input") -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from journey_engine.cli.console import out, print_json, progress
+from journey_engine.cli.console import err, out, print_json, progress
 from journey_engine.cli.options import HERE, Definitions, Log
 from journey_engine.cli.summary import document, show
 from journey_engine.cli.values import Time
@@ -44,7 +44,7 @@ def replay(
         job,
         out_dir,
         processes or job.processes(),
-        lambda records: progress(records, "replaying", quiet=json),
+        lambda records: progress(records, "replaying", quiet=json or not err.is_terminal),
     )
     if json:
         print_json(document(summary))

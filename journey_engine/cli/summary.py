@@ -22,11 +22,12 @@ def show(summary: Summary) -> None:
     table.add_column(justify="right")
     table.add_column()
     table.add_row("events", f"{summary.events:,}", _counts(summary.inputs))
-    table.add_row("customers", f"{summary.customers:,}", "")
+    table.add_row("ids", f"{summary.ids:,}", "of customers and visitors")
     table.add_row("entries", f"{summary.entries.total():,}", _counts(summary.entries))
     table.add_row("transitions", f"{summary.transitions:,}", "")
     table.add_row("commands", f"{summary.commands.total():,}", _counts(summary.commands))
     table.add_row("refused", f"{summary.refused.total():,}", _counts(summary.refused))
+    table.add_row("answered", f"{summary.answered.total():,}", _counts(summary.answered))
     letters = summary.dead_letters
     table.add_row("dead letters", f"{letters.total():,}", _counts(letters))
     show_table(table, highlight=False)

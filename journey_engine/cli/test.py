@@ -35,26 +35,32 @@ def test(
 
     Args:
         paths: Folders of definitions, else that of `JOURNEY_TOPOLOGIES`, else `topologies`; or
-            single `.test.yaml` files.
+            single journeys, or their tests.
         schemas: The folder of the Avro schemas; else `JOURNEY_SCHEMAS`.
-        min_coverage: The least share in per cent that each tested journey must have covered.
+        min_coverage: The least share in per cent that each journey must have covered; one without
+            tests has nothing covered.
         json: Print the report as one JSON document.
     """
-    from journey_engine.run.definitions import inspect, load_tests, select
-    from journey_engine.testing import run_tests
+    from journey_engine.run.definitions import inspect, select, strays
+    from journey_engine.testing import run_tests, untested
 
     reports: list[TestReport] = []
+    coverage: list[JourneyCoverage] = []
     refused: list[DefinitionError] = []
     for selection in select(paths or (load_folders().topologies,)):
         found = inspect(selection.folder, schemas)
         if found.plan is None or found.schemas is None:
             raise DefinitionErrors(found.errors)
         refused += found.errors
-        tests = load_tests(selection.folder)
-        files = {file: text for file, text in tests.items() if selection.names(file)}
-        reports.append(run_tests(files, found.plan, found.schemas))
+        files = selection.tests()
+        if stray := strays(files, found.plan):
+            raise DefinitionErrors(stray)
+        report = run_tests(files, found.plan, found.schemas)
+        reports.append(report)
+        coverage += report.coverage
+        if min_coverage is not None and not selection.files:
+            coverage += untested(report, found.plan)
     results = [result for report in reports for result in report.results]
-    coverage = [each for report in reports for each in report.coverage]
     below = [each for each in coverage if each.share * 100 < (min_coverage or 0)]
     failed = any(result.failures for result in results)
     ok = not (failed or refused or below)

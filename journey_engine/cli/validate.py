@@ -109,16 +109,18 @@ def _witnesses(folder: Path, inspection: "Inspection") -> "Callable[[DefinitionE
 
 
 def _of_tests(folder: Path, inspection: "Inspection") -> "list[DefinitionError]":
-    from journey_engine.run.definitions import load_tests
+    from journey_engine.run.definitions import load_tests, strays
     from journey_engine.testing import read_cases
 
     if inspection.errors or inspection.plan is None or inspection.schemas is None:
         return []
+    tests = load_tests(folder)
+    stray = strays(tests, inspection.plan)
     try:
-        read_cases(load_tests(folder), inspection.plan, inspection.schemas)
+        read_cases(tests, inspection.plan, inspection.schemas)
     except DefinitionErrors as found:
-        return found.errors
-    return []
+        return stray + found.errors
+    return stray
 
 
 def _since(selection: "Selection", team: str | None, base: str | None) -> "list[DefinitionError]":

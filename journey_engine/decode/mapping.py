@@ -17,7 +17,7 @@ from journey_engine.define.loader import Node, parse_yaml
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import Schemas
 
-_COLUMN = re.compile(r"\{(\w+)\}")
+_COLUMN = re.compile(r"\{([^{}]+)\}")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 Constant = bool | int | float | str | None

@@ -1,8 +1,8 @@
 """A log replayed on several cores.
 
-Each process reads the log for itself and takes some partitions; what comes out is put into one
-order at the end, the one that a single process gives. Where it shows that partitions have something
-to say to each other, one process takes all of them, from the beginning.
+Each process reads the log for itself and takes some partitions; what comes out is put by, and at
+the end into one order, the one that a single process gives. Where it shows that partitions have
+something to say to each other, one process takes all of them, from the beginning.
 """
 
 import contextlib
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from journey_engine.decode.record import Record
 from journey_engine.errors import DefinitionErrors
-from journey_engine.run.definitions import load
+from journey_engine.run.definitions import load, load_topics
 from journey_engine.run.log_files import read_once, read_records
 from journey_engine.run.replay import ExchangedError, Replay
 from journey_engine.run.summary import Summary
-from journey_engine.run.written import Line, lines, write_lines
+from journey_engine.run.written import Line, lines, put_by, taken_up, write_lines
 
 LARGE_BYTES = 2 * 1024 * 1024
 """Below this size of a log another process costs more than it saves."""
@@ -41,19 +42,20 @@ class Job:
     until: int | None = None
 
     def processes(self) -> int:
-        """As many as there are cores, for a log that is worth it."""
+        """As many as there are cores for us, for a log that is worth it."""
         size = sum(path.stat().st_size for path in self.events if path.exists())
-        return (os.cpu_count() or 1) if size >= LARGE_BYTES else 1
+        return _cores() if size >= LARGE_BYTES else 1
 
 
 def replay(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
-    """Replay the log on so many cores and write its files; what it came to. A log that can be read
-    only once is replayed on one.
+    """Replay the log on so many cores, and no more than there are partitions, and write its files;
+    what it came to. A log that can be read only once is replayed on one.
 
     Raises:
         DefinitionErrors: the definitions or a line of the log are wrong.
         OSError: a file cannot be read or written.
     """
+    processes = min(processes, load_topics(job.topologies).partitions)
     if processes > 1 and not read_once(job.events):
         with contextlib.suppress(ExchangedError):
             return _together(job, directory, processes, watch)
@@ -62,17 +64,28 @@ def replay(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
     return summary
 
 
+def _cores() -> int:
+    """Those that this process may use, where the system tells which."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _together(job: Job, directory: Path, processes: int, watch: Watch) -> Summary:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes - 1, mp_context=context) as pool:
-        others = [pool.submit(_whole_share, job, n, processes) for n in range(1, processes)]
-        written, summary = _share(job, 0, processes, watch)
-        parts = [list(written)]
-        for other in others:
-            theirs, counts = other.result()
-            parts.append(theirs)
-            summary.merge(counts)
-    write_lines(merge(*parts, key=itemgetter(0, 1, 2)), directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".replay-", dir=directory) as folder:
+        parts = [Path(folder) / str(number) for number in range(processes)]
+        with ProcessPoolExecutor(processes - 1, mp_context=context) as pool:
+            others = [
+                pool.submit(_whole_share, job, number, processes, part)
+                for number, part in enumerate(parts[1:], start=1)
+            ]
+            written, summary = _share(job, 0, processes, watch)
+            put_by(written, parts[0])
+            for other in others:
+                summary.merge(other.result())
+        write_lines(merge(*map(taken_up, parts), key=itemgetter(0, 1, 2)), directory)
     return summary
 
 
@@ -92,10 +105,12 @@ def _share(job: Job, number: int, shares: int, watch: Watch) -> tuple[Iterator[L
     return lines(run.outputs(watch(records))), run.summary
 
 
-def _whole_share(job: Job, number: int, shares: int) -> tuple[list[Line], Summary]:
+def _whole_share(job: Job, number: int, shares: int, part: Path) -> Summary:
+    """Put the lines by; their summary."""
     try:
         written, summary = _share(job, number, shares, iter)
-        return list(written), summary
+        put_by(written, part)
     except DefinitionErrors:
         # The first process reads the same files and says what is wrong with them.
-        return [], Summary()
+        return Summary()
+    return summary

@@ -69,6 +69,26 @@ class Selection(NamedTuple):
         """Whether the file is among those meant."""
         return not self.files or file in self.files
 
+    def tests(self) -> Mapping[str, str]:
+        """The text of each file of tests that is meant, by path; for a journey that is named, that
+        of its tests.
+
+        Raises:
+            DefinitionErrors: a file that is named is none of tests, and no journey that has some.
+        """
+        every = load_tests(self.folder)
+        meant = {file: str(_tests_of(Path(file))) for file in self.files}
+        hint = f"the tests of a journey are {JOURNEYS_FOLDER}/<name>{TESTS_SUFFIX}"
+        lacking = [
+            DefinitionError(file, 1, 1, "TEST_ABSENT", "there are no tests here", hint)
+            for file, tests in meant.items()
+            if tests not in every
+        ]
+        if lacking:
+            raise DefinitionErrors(lacking)
+        chosen = set(meant.values()) or every.keys()
+        return {file: text for file, text in every.items() if file in chosen}
+
 
 def select(paths: Iterable[Path]) -> list[Selection]:
     """The folders that the paths mean: a folder itself, or that of a file in it.
@@ -201,6 +221,27 @@ def load_tests(folder: Path) -> Mapping[str, str]:
     """The text of each `.test.yaml` in the folder's journeys, by path."""
     files = sorted((folder / JOURNEYS_FOLDER).glob(f"*{TESTS_SUFFIX}"))
     return _texts(folder, files) if files else {}
+
+
+def strays(tests: Iterable[str], plan: Plan) -> list[DefinitionError]:
+    """What is wrong with the names of files of tests: each is that of a journey."""
+    names = {file: Path(file).name.removesuffix(TESTS_SUFFIX) for file in tests}
+    return [
+        DefinitionError(
+            file,
+            1,
+            1,
+            "TEST_STRAY",
+            f"no journey is called `{name}`",
+            suggestion(name, plan.by_name),
+        )
+        for file, name in names.items()
+        if name not in plan.by_name
+    ]
+
+
+def _tests_of(file: Path) -> Path:
+    return file if file.name.endswith(TESTS_SUFFIX) else file.with_suffix(TESTS_SUFFIX)
 
 
 def _collect(errors: list[DefinitionError], read: Callable[[], T]) -> T | None:

@@ -25,13 +25,12 @@ from journey_engine.decode.whole import read_whole
 from journey_engine.define.topics import Topics
 from journey_engine.encode.deadletter import PREFIX
 from journey_engine.encode.outgoing import OutKind
-from journey_engine.errors import CandidateOutcome
 from journey_engine.run.brokers import watch_over
 from journey_engine.run.naming import Names, names
 from journey_engine.run.producers import Output
 from journey_engine.run.publisher import publish
 from journey_engine.run.settings import Settings, environment
-from journey_engine.run.summary import NOT_REFUSED, Summary
+from journey_engine.run.summary import Summary
 from journey_engine.run.tailing import tail
 from journey_engine.run.topics import create_topics, delete_topics, keeping_inputs
 from journey_engine.schemas import Schemas
@@ -187,9 +186,7 @@ class Demo:
             if fields["from"] is None:
                 summary.entries[fields["journey"]] += 1
         elif record.topic == wanted.outputs[OutKind.DECISION]:
-            outcome = CandidateOutcome(fields["outcome"])
-            if outcome not in NOT_REFUSED:
-                summary.refused[outcome] += 1
+            summary.decided(fields["outcome"])
         else:
             summary.commands[fields["channel"]] += 1
 

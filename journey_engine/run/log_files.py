@@ -6,6 +6,7 @@ import heapq
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -111,7 +112,7 @@ def _file(path: Path, schemas: Schemas, mapping: TableMapping | None) -> Iterato
 def _lines(
     stream: IO[bytes], path: Path, schemas: Schemas, mapping: TableMapping | None
 ) -> Iterator[Line]:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    suffixes = [suffix for suffix in map(str.lower, path.suffixes) if suffix != ".gz"]
     match suffixes[-1:]:
         case [".csv"]:
             if mapping is None:
@@ -124,7 +125,7 @@ def _lines(
 
 
 def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _json_lines(stream: IO[bytes], path: Path, schemas: Schemas) -> Iterator[LogLine]:
@@ -214,6 +215,18 @@ def _events(
 
 def _rows(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str]]:
     try:
+        _require_different(rows.fieldnames or (), path)
         yield from rows
     except csv.Error as error:
         Place(str(path), rows.line_num + 1).refuse(f"the row that begins here is no CSV: {error}")
+    except UnicodeDecodeError as error:
+        # Decoded are some lines at once: what is wrong may be behind the next one.
+        line = rows.line_num + 1 + error.object.count(b"\n", 0, error.start)
+        Place(str(path), line).refuse("a byte that is no UTF-8: save the file as UTF-8")
+
+
+def _require_different(columns: Sequence[str], path: Path) -> None:
+    """What no name leads to may stand there as often as it likes."""
+    for name, count in Counter(columns).items():
+        if name and count > 1:
+            Place(str(path), 1).refuse(f"there are {count} columns {name}")

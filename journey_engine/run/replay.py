@@ -96,7 +96,7 @@ class Replay:
             partitions=partitions,
         )
         self.summary = Summary()
-        self._keys: set[bytes | None] = set()
+        self._keys: set[bytes] = set()
         self._tasks = {
             partition: PartitionTask(partition, wiring, MemoryStore(), StreamClock(), observer)
             for partition in range(partitions)

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from journey_engine.decode.record import Record
-from journey_engine.errors import CandidateOutcome, EntryOutcome
+from journey_engine.errors import AFTERWARDS, CandidateOutcome, EntryOutcome
 from journey_engine.run.outbox import Statistics
 
-NOT_REFUSED = frozenset({CandidateOutcome.SENT, CandidateOutcome.DEFERRED})
+_ON_THE_WAY: Final = frozenset({CandidateOutcome.SENT, CandidateOutcome.DEFERRED})
 
 
 @dataclass(slots=True)
@@ -17,8 +18,8 @@ class Summary:
 
     events: int = 0
     """Records but for time marks."""
-    customers: int = 0
-    """Different keys among them."""
+    ids: int = 0
+    """Different ids of customers and of visitors among them: who was linked may have had some."""
     inputs: Counter[str] = field(default_factory=Counter)
     """By outcome."""
     entries: Counter[str] = field(default_factory=Counter)
@@ -28,22 +29,25 @@ class Summary:
     """By channel, cancellations included."""
     refused: Counter[str] = field(default_factory=Counter)
     """Candidates by final outcome other than `SENT`."""
+    answered: Counter[str] = field(default_factory=Counter)
+    """What was heard of those sent, by outcome."""
     dead_letters: Counter[str] = field(default_factory=Counter)
 
     def counting(self, records: Iterable[Record]) -> Iterator[Record]:
         """Hand the records on, each counted as it passes."""
-        keys: set[bytes | None] = set()
+        keys: set[bytes] = set()
         for record in records:
             self.count([record], keys)
             yield record
 
-    def count(self, records: Iterable[Record], keys: set[bytes | None]) -> None:
-        """Count events and customers; `keys`, of the records before, grows."""
+    def count(self, records: Iterable[Record], keys: set[bytes]) -> None:
+        """Count events and ids; `keys`, of the records before, grows."""
         for record in records:
             if record.value is not None:
                 self.events += 1
-                keys.add(record.key)
-        self.customers = len(keys)
+                if record.key is not None:
+                    keys.add(record.key)
+        self.ids = len(keys)
 
     def merge(self, other: "Summary") -> None:
         """Add what other partitions came to over the same log, whose events are counted here."""
@@ -52,6 +56,7 @@ class Summary:
         self.transitions += other.transitions
         self.commands.update(other.commands)
         self.refused.update(other.refused)
+        self.answered.update(other.answered)
         self.dead_letters.update(other.dead_letters)
 
     def add(self, statistics: Statistics) -> None:
@@ -65,7 +70,13 @@ class Summary:
         for (channel, _), count in statistics.commands.items():
             self.commands[channel] += count
         for (_, candidate), count in statistics.sends.items():
-            if candidate not in NOT_REFUSED:
-                self.refused[candidate] += count
+            self.decided(candidate, count)
         for (code, _), count in statistics.dead_letters.items():
             self.dead_letters[code] += count
+
+    def decided(self, outcome: str, count: int = 1) -> None:
+        """Add decisions on candidates."""
+        if outcome in AFTERWARDS:
+            self.answered[outcome] += count
+        elif outcome not in _ON_THE_WAY:
+            self.refused[outcome] += count

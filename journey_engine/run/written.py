@@ -83,12 +83,39 @@ def lines(logged: Iterable[Logged]) -> Iterator[Line]:
 
 
 def write_lines(written: Iterable[Line], directory: Path) -> None:
-    """Write `commands.jsonl`, `transitions.jsonl` and `decisions.jsonl` into the directory."""
+    """Write `commands.jsonl`, `transitions.jsonl` and `decisions.jsonl` into the directory: those
+    that lay there stay where it fails.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        files = {
-            name: stack.enter_context((directory / name).open("wb", BUFFER_BYTES))
-            for name in FILES.values()
-        }
-        for line in written:
-            files[line.file].write(line.text)
+    fresh = {name: directory / f"{name}.tmp" for name in FILES.values()}
+    with ExitStack() as left:
+        for path in fresh.values():
+            left.callback(_remove, path)
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(path.open("wb", BUFFER_BYTES))
+                for name, path in fresh.items()
+            }
+            for line in written:
+                files[line.file].write(line.text)
+        for name, path in fresh.items():
+            path.replace(directory / name)
+
+
+def put_by(written: Iterable[Line], path: Path) -> None:
+    """Write the lines into one file, from which `taken_up` has them again."""
+    with path.open("wb", BUFFER_BYTES) as file:
+        for at, partition, sequence, name, text in written:
+            file.write(b"%d %d %d %s %s" % (at, partition, sequence, name.encode(), text))
+
+
+def taken_up(path: Path) -> Iterator[Line]:
+    """The lines that `put_by` wrote, one after the other."""
+    with path.open("rb") as file:
+        for each in file:
+            at, partition, sequence, name, text = each.split(b" ", 4)
+            yield Line(int(at), int(partition), int(sequence), name.decode(), text)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

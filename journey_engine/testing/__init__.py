@@ -23,6 +23,7 @@ __all__ = [
     "TestResult",
     "read_cases",
     "run_tests",
+    "untested",
 ]
 
 
@@ -69,6 +70,12 @@ def run_tests(files: Mapping[str, str], plan: Plan, schemas: Schemas) -> TestRep
     decisions = [decision for run in runs for decision in run.decisions]
     tested = sorted({case.journey for case in cases if case.journey is not None})
     return TestReport(tuple(results), tuple(measure(plan, tested, decisions)))
+
+
+def untested(report: TestReport, plan: Plan) -> list[JourneyCoverage]:
+    """What is covered of the journeys that the report has no test of: nothing."""
+    tested = {each.journey for each in report.coverage}
+    return measure(plan, sorted(plan.by_name.keys() - tested), [])
 
 
 def read_cases(files: Mapping[str, str], plan: Plan, schemas: Schemas) -> list[TestCase]:

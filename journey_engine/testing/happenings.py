@@ -9,9 +9,9 @@ from journey_engine.decide.message import Input
 from journey_engine.decide.state import Instance
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.iso import iso_utc
-from journey_engine.errors import CandidateOutcome, EntryOutcome, InputOutcome
+from journey_engine.errors import AFTERWARDS, CandidateOutcome, EntryOutcome, InputOutcome
 from journey_engine.testing.cases import ANY, Fact
-from journey_engine.testing.words import AFTERWARDS, KIND_OF, SUBJECTS
+from journey_engine.testing.words import KIND_OF, SUBJECTS
 
 
 class Happening(NamedTuple):

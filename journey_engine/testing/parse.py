@@ -1,6 +1,7 @@
 """Reading a `.test.yaml`: what is wrong in it is told with its place, all of it at once."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Final
@@ -15,7 +16,7 @@ from journey_engine.define.plan import ANY_CHANNEL, Plan
 from journey_engine.errors import DefinitionError, DefinitionErrors
 from journey_engine.schemas import Field, Schemas
 from journey_engine.testing.cases import ANY, Expectation, Fact, Given, TestCase, TestStep
-from journey_engine.testing.words import KINDS, NEVER, SUBJECTS, TIMES, WORDS, names
+from journey_engine.testing.words import KINDS, NEVER, SUBJECTS, TIMES, WORDS, data_names, names
 
 SUFFIX: Final = ".test.yaml"
 STEP_AT_MAX: Final = 221_845_392_000_000
@@ -105,12 +106,21 @@ class _Parser:
         if customer is None:
             return Given()
         parts = self._members(customer, {"consent", "reachable", *self._plan.trait_valid})
-        traits = {n: _plain(c) for n, c in parts.items() if n in self._plan.trait_valid}
+        kinds = self._traits()
+        traits = {n: self._value(c, kinds[n]) for n, c in parts.items() if n in kinds}
         reachable = self._items(parts.get("reachable"), "reachable")
         for channel in reachable:
             self._known(channel, "channel", self._plan.channels.keys())
         names = tuple(str(channel.value) for channel in reachable)
         return Given(traits, dict(self._consent(parts.get("consent"))), names)
+
+    def _traits(self) -> dict[str, Field]:
+        """Each trait as the field that writes it has it, or null."""
+        return {
+            rule.trait: replace(self._schemas.events[event].fields[rule.field], nullable=True)
+            for event, readers in self._plan.profile.items()
+            for rule in readers.traits
+        }
 
     def _consent(self, node: Node | None) -> list[tuple[str, bool]]:
         cells: list[tuple[str, bool]] = []
@@ -203,9 +213,8 @@ class _Parser:
             self._error(node, "TEST_NEVER", "it does not say what must not happen", hint)
             return Expectation(node.line, "sent", {})
         kind = NEVER[first]
-        wanted = self._wanted(kind, {SUBJECTS[kind]: node.children[first]}, node)
-        wanted |= self._wanted(kind, _without(node, first), node)
-        return Expectation(node.line, kind, wanted)
+        children = {SUBJECTS[kind]: node.children[first], **_without(node, first)}
+        return Expectation(node.line, kind, self._wanted(kind, children, node))
 
     def _expectation(self, kind: str, node: Node) -> Expectation:
         children = {str(name): child for name, child in node.children.items()}
@@ -217,6 +226,8 @@ class _Parser:
             self._error(
                 node, "TEST_SHAPE", f"an item of `{kind}` is a mapping", "such as {send: reminder}"
             )
+        journey = children.get("journey")
+        scope = self._journey if journey is None else str(journey.value)
         for name, child in children.items():
             if name not in WORDS[kind]:
                 hint = f"known: {', '.join(sorted(WORDS[kind]))}"
@@ -224,12 +235,15 @@ class _Parser:
             elif name in TIMES:
                 wanted[name] = self._time(child)
             elif name == "data":
-                data = self._members(child, None)
+                subject = children.get(SUBJECTS[kind])
+                action = None if subject is None else str(subject.value)
+                data = self._members(child, data_names(self._plan, kind, scope, action))
                 wanted[name] = {key: _plain(value) for key, value in data.items()}
             else:
                 wanted[name] = _plain(child)
-        journey = children.get("journey")
-        known = names(self._plan, kind, self._journey if journey is None else str(journey.value))
+                if name == "key" and not isinstance(child.value, str | None):
+                    self._error(child, "TEST_VALUE", "a key is text", f'write "{child.value}"')
+        known = names(self._plan, kind, scope)
         for name in children.keys() & known.keys():
             self._known(children[name], name, {*known[name], ANY})
         return wanted
@@ -264,16 +278,16 @@ class _Parser:
             return []
         return [] if node is None else list(node.children.values())
 
-    def _members(self, node: Node | None, known: set[str] | None) -> dict[str, Node]:
-        """The members of a mapping; `known` None: whatever their names."""
+    def _members(self, node: Node | None, known: set[str]) -> dict[str, Node]:
+        """The members of a mapping."""
         if node is None or node.value is None:
             return {}
         if not isinstance(node.value, dict):
             self._error(node, "TEST_SHAPE", "here stands a mapping", "such as {key: value}")
             return {}
         found = {str(name): child for name, child in node.children.items()}
-        for name in found.keys() - (found.keys() if known is None else known):
-            hint = f"known: {', '.join(sorted(known or ()))}"
+        for name in found.keys() - known:
+            hint = f"known: {', '.join(sorted(known))}"
             place = found.pop(name)
             message = f"`{name}` is not known here"
             self.errors.append(

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from journey_engine.define.accounts import every_journey
-from journey_engine.define.action_plan import ActionKind
+from journey_engine.define.action_plan import Action, ActionKind
 from journey_engine.define.plan import JourneyPlan, Plan, every_action
 from journey_engine.errors import (
+    AFTERWARDS,
     CandidateOutcome,
     DeadLetterCode,
     DeferredCause,
@@ -89,15 +90,6 @@ _ACTIONS: Final = {
     ActionKind.SYNC: "sync",
 }
 TIMES: Final = frozenset({"at", "until"})
-AFTERWARDS: Final = frozenset(
-    {
-        CandidateOutcome.DELIVERED,
-        CandidateOutcome.FAILED,
-        CandidateOutcome.BOUNCED,
-        CandidateOutcome.FALLBACK,
-    }
-)
-"""What is said of a message after it was sent."""
 _ON_THE_WAY: Final = {CandidateOutcome.DEFERRED, CandidateOutcome.SENT}
 _OUTCOMES: Final[Mapping[str, frozenset[str]]] = {
     "suppressed": frozenset(CandidateOutcome) - _ON_THE_WAY - AFTERWARDS,
@@ -118,9 +110,29 @@ def _ids(journeys: Iterable[JourneyPlan], kind: ActionKind | None) -> frozenset[
     )
 
 
+def _actions(journeys: Iterable[JourneyPlan], kind: str) -> list[Action]:
+    """Those by which an item of the kind happens."""
+    every = [action for journey in journeys for action in every_action(journey)]
+    return [action for action in every if KIND_OF[action.kind.value] == kind]
+
+
+def data_names(plan: Plan, kind: str, journey: str | None, subject: str | None) -> set[str]:
+    """The names that `data` of an item may have; `subject` is the id of the action, if told."""
+    return {
+        name
+        for action in _actions(_journeys(plan, journey), kind)
+        if subject in (None, ANY, action.id)
+        for name, _ in action.data
+    }
+
+
+def _journeys(plan: Plan, journey: str | None) -> list[JourneyPlan]:
+    return [each for each in every_journey(plan) if journey in (None, ANY, each.name)]
+
+
 def names(plan: Plan, kind: str, journey: str | None) -> Mapping[str, frozenset[str]]:
     """What an item may name: a name that nothing has would make a `never` hold for ever."""
-    journeys = [each for each in every_journey(plan) if journey in (None, ANY, each.name)]
+    journeys = _journeys(plan, journey)
     known = {
         "journey": frozenset(plan.by_name),
         "channel": frozenset(plan.channels),
@@ -128,6 +140,7 @@ def names(plan: Plan, kind: str, journey: str | None) -> Mapping[str, frozenset[
         "macro_stage": frozenset(plan.macro_stages),
         **{word: _ids(journeys, kind) for kind, word in _ACTIONS.items()},
         "send": _ids(journeys, ActionKind.SEND if kind == "sent" else None),
+        "content": frozenset(action.content for action in _actions(journeys, kind)),
         "milestone": frozenset(name for each in journeys for name in each.milestone_names),
         "as": frozenset(end for each in journeys for end in ends_of(each)),
         "outcome": _OUTCOMES.get(kind, frozenset()),

@@ -14,16 +14,14 @@ from journey_engine.decide.state import CustomerState
 from journey_engine.decide.trace import Step
 from journey_engine.define.personal import NOTHING_PERSONAL, Personal
 from journey_engine.define.plan import JourneyPlan
-from journey_engine.errors import CandidateOutcome, EntryOutcome
+from journey_engine.errors import AFTERWARDS, CandidateOutcome
 from journey_engine.schemas import Schemas
 from journey_engine.why.changes import Changes
-from journey_engine.why.past import Made, World, decided
+from journey_engine.why.past import Made, World, decided, refusals
 from journey_engine.why.question import Told, Wanted, told
 
 NOT_ASKED: Final = "NOT_ASKED"
 """Nothing asked for it: it never came to a decision on it."""
-AFTERWARDS: Final = frozenset({"DELIVERED", "FAILED", "BOUNCED", "FALLBACK"})
-"""What is said of a command that was sent."""
 RULES: Final[Mapping[str, str]] = {
     "SENT": "C1",
     "NO_CONSENT": "K1",
@@ -177,6 +175,8 @@ def _standing(
     """Where the customer stands in the journey, and what was read there last."""
     steps = [s for each in made for s in each.decision.trace if s.journey == journey.name]
     state = made[-1].decision.state if made else CustomerState()
+    if journey.of_account:
+        return "no account that the customer belongs to asked for it", {}
     live = [each for each in state.instances if each.journey == journey.name]
     if live:
         one = live[0]
@@ -187,7 +187,7 @@ def _standing(
     ended = next((why for why in _ends(made, journey.name)), None)
     if ended is not None:
         return ended, {}
-    refused = [s for s in steps if s.what == "entry" and s.outcome != EntryOutcome.ENTERED]
+    refused = [step for each in made for step in refusals(each, journey.name)]
     if refused:
         entry = refused[-1]
         why = f"the entry '{entry.clause}' was refused: {entry.outcome}, {meaning(entry.outcome)}"

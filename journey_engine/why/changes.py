@@ -16,7 +16,7 @@ from journey_engine.define.plan import JourneyPlan, Plan
 from journey_engine.define.solutions import solutions
 from journey_engine.schemas import Schemas
 from journey_engine.testing.moves import Fields, Moves, guards_of
-from journey_engine.why.past import Made, Patch, Taken, World, decided
+from journey_engine.why.past import Made, Patch, Taken, World, decided, refusals
 from journey_engine.why.policies import looser
 from journey_engine.why.question import Told, Wanted, sent
 
@@ -109,18 +109,25 @@ class Changes:
             for channel in action.channels:
                 cell = f"{journey.purpose}/{channel}"
                 told = f"with consent to {journey.purpose} on {channel}"
-                yield self._patched("consent", told, _consents(cell))
+                yield self._patched("consent", told, _consents(cell), journey)
             for channel in action.channels:
-                yield self._patched("reach", f"with an address on {channel}", _reaches(channel))
+                told = f"with an address on {channel}"
+                yield self._patched("reach", told, _reaches(channel), journey)
         for journey in self._journeys():
             for name, value in _wanted(journey, "customer"):
                 if name in self._plan().trait_valid:
                     told = f"with the trait {name} = {shown(value)}"
-                    yield self._patched("trait", told, _knows(name, value))
+                    yield self._patched("trait", told, _knows(name, value), journey)
 
-    def _patched(self, kind: str, told: str, patch: Patch) -> Change:
-        at = self._at()
+    def _patched(self, kind: str, told: str, patch: Patch, journey: JourneyPlan) -> Change:
+        at = self._known_by(journey)
         return Change(kind, told, replace(self._world, patch=patch, patched_at=at))
+
+    def _known_by(self, journey: JourneyPlan) -> int:
+        """When it had to be known: when it was refused, or last the entry of its journey."""
+        if self._refused is not None:
+            return self._refused.made.now
+        return max((each.now for each in self._made if refusals(each, journey.name)), default=0)
 
     def _events(self) -> list[tuple[int, Taken, Event]]:
         """The latest events first, with their places."""

@@ -13,8 +13,10 @@ from journey_engine.decide.due import next_due
 from journey_engine.decide.event import TimersDue
 from journey_engine.decide.message import Input
 from journey_engine.decide.state import EMPTY, CustomerState
+from journey_engine.decide.trace import Step
 from journey_engine.decide.verdict import Decision
 from journey_engine.define.plan import Plan
+from journey_engine.errors import EntryOutcome
 
 
 class Taken(NamedTuple):
@@ -59,6 +61,12 @@ class World:
         if self.plan_at(at) is self.plan:
             return replace(self, plan=plan)
         return replace(self, former=plan)
+
+
+def refusals(made: Made, journey: str) -> list[Step]:
+    """The entries of the journey that were refused in the decision."""
+    asked = [s for s in made.decision.trace if s.journey == journey and s.what == "entry"]
+    return [step for step in asked if step.outcome != EntryOutcome.ENTERED]
 
 
 def decided(world: World) -> list[Made]:

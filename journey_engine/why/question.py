@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from journey_engine.decide.decision import SendDecision
+from journey_engine.define.accounts import every_journey
 from journey_engine.define.action_plan import Action
 from journey_engine.define.plan import JourneyPlan, Plan, every_action
 from journey_engine.errors import CandidateOutcome
@@ -45,8 +46,8 @@ def names(plan: Plan) -> set[str]:
 
 def _versions(plan: Plan) -> list[JourneyPlan]:
     """Those that are entered, then the kept ones, the newest first."""
-    kept = [journey for journey in plan.kept.values() if not journey.of_account]
-    return [*plan.journeys, *sorted(kept, key=lambda one: (one.name, -one.version))]
+    kept = sorted(plan.kept.values(), key=lambda one: (one.name, -one.version))
+    return [*every_journey(plan), *kept]
 
 
 def told(made: Sequence[Made], asked: Sequence[Wanted]) -> Iterator[Told]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from journey_engine.decide.explain import time_of
-from journey_engine.why.answer import AFTERWARDS, RULES, Answer, reason
+from journey_engine.errors import AFTERWARDS
+from journey_engine.why.answer import RULES, Answer, reason
 from journey_engine.why.question import Wanted
 
 

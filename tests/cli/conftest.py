@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import structlog
 from journey_engine.cli.app import main
 
 ROOT = Path(__file__).parents[2]
+CART = Path("journeys") / "cart-rescue.yaml"
 
 
 class Said(NamedTuple):
@@ -70,3 +72,18 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Said(end.value.code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def topologies(tmp_path: Path) -> Path:
+    """The shipped definitions, to be spoilt."""
+    return Path(shutil.copytree(ROOT / "topologies", tmp_path / "topologies"))
+
+
+def spoil(topologies: Path, old: str, new: str, path: Path = CART) -> str:
+    """Replace once; where that is, as the errors say it: file and line."""
+    file = topologies / path
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    return f"{file}:{text[: text.index(old)].count(chr(10)) + 1}:"

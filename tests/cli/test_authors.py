@@ -8,24 +8,7 @@ import pytest
 
 from journey_engine.run.definitions import load_sound
 from journey_engine.simulate import SHOP_LOG
-from tests.cli.conftest import ROOT, Engine
-
-CART = Path("journeys") / "cart-rescue.yaml"
-
-
-@pytest.fixture
-def topologies(tmp_path: Path) -> Path:
-    """The shipped definitions, to be spoilt."""
-    return Path(shutil.copytree(ROOT / "topologies", tmp_path / "topologies"))
-
-
-def spoil(topologies: Path, old: str, new: str, path: Path = CART) -> str:
-    """Replace once; where that is, as the errors say it: file and line."""
-    file = topologies / path
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-    return f"{file}:{text[: text.index(old)].count(chr(10)) + 1}:"
+from tests.cli.conftest import CART, ROOT, Engine, spoil
 
 
 def test_validate_says_all_good(engine: Engine) -> None:
@@ -114,38 +97,6 @@ def test_a_worker_does_not_start_on_a_setting_that_is_unknown(
     assert "brokerz" in said.err
 
 
-def test_the_tests_of_the_journeys_pass(engine: Engine) -> None:
-    said = engine("test")
-    assert said.code == 0
-    assert ", 0 failed" in said.out or " 0 failed" in said.out
-
-
-def test_a_journey_that_changed_fails_its_tests(engine: Engine, topologies: Path) -> None:
-    spoil(topologies, "after: 4h", "after: 9h")
-    said = engine("test", topologies)
-    assert said.code == 1
-    assert "cart-rescue" in said.out + said.err
-
-
-def test_test_tells_a_program(engine: Engine) -> None:
-    said = engine("test", "--json")
-    assert said.code == 0
-    document = json.loads(said.out)
-    assert (document["ok"], document["below"]) == (True, [])
-
-
-def test_test_tells_a_program_which_journeys_have_too_little_covered(
-    engine: Engine, topologies: Path
-) -> None:
-    cases = topologies / CART.with_suffix(".test.yaml")
-    cases.write_text(cases.read_text().partition("\n\n")[0])
-    said = engine("test", topologies, "--min-coverage", "100", "--json")
-    document = json.loads(said.out)
-    assert (said.code, document["ok"], document["failed"]) == (1, False, 0)
-    (below,) = document["below"]
-    assert (below["journey"], below["share"] < 1) == ("cart-rescue", True)
-
-
 def test_a_diagram_shows_the_stages(engine: Engine) -> None:
     said = engine("diagram", "cart-rescue")
     assert said.code == 0
@@ -158,41 +109,6 @@ def test_a_diagram_of_no_journey_names_those_there_are(engine: Engine) -> None:
     said = engine("diagram", "cart-rescu")
     assert said.code == 1
     assert "cart-rescue" in said.err
-
-
-def test_explain_tells_the_story_of_one_customer(engine: Engine, tmp_path: Path) -> None:
-    log = tmp_path / "log.jsonl"
-    shared = {"customer_id": "anna", "channel": "web", "source": "shop"}
-    events = [
-        {"type": "CartUpdated", "event_id": "1", "occurred_at": "2026-03-01T10:00:00Z"},
-        {"type": "CartUpdated", "event_id": "2", "occurred_at": "2026-03-02T10:00:00Z"},
-    ]
-    log.write_text("".join(json.dumps(shared | each | {"cart_id": "k"}) + "\n" for each in events))
-    said = engine("explain", "--events", log, "--customer", "anna")
-    assert said.code == 0
-    assert "cart-rescue" in said.out
-    assert "2026-03-01T14:00:00" in said.out  # four hours later the reminder
-    told = json.loads(engine("explain", "--events", log, "--customer", "anna", "--json").out)
-    assert [each["at"][:16] for each in told["inputs"]][:2] == [
-        "2026-03-01T10:00",
-        "2026-03-01T14:00",
-    ]
-    nobody = engine("explain", "--events", log, "--customer", "bert")
-    assert nobody.code == 1
-    assert "bert" in nobody.err
-
-
-def test_an_event_id_that_looks_like_markup_is_explained_as_it_is(
-    engine: Engine, tmp_path: Path
-) -> None:
-    log = tmp_path / "log.jsonl"
-    log.write_text(
-        '{"type": "CartUpdated", "event_id": "e-1[/vip]", "customer_id": "anna", "channel": "web",'
-        ' "source": "shop", "occurred_at": "2026-03-01T10:00:00Z", "cart_id": "k"}\n'
-    )
-    said = engine("explain", "--events", log, "--customer", "anna")
-    assert said.code == 0
-    assert "CartUpdated (e-1[/vip])" in said.out
 
 
 REFUSED: list[dict[str, object]] = [
@@ -285,6 +201,8 @@ FILES = ("commands.jsonl", "transitions.jsonl", "decisions.jsonl")
 
 
 def test_a_replay_writes_the_same_three_files_each_time(engine: Engine, tmp_path: Path) -> None:
+    shown = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "a")
+    assert (shown.code, shown.err) == (0, "")
     first = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "a", "--json")
     second = engine("replay", "--events", SHOP_LOG, "--out", tmp_path / "b", "--json")
     assert (first.code, second.code) == (0, 0)

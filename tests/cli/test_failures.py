@@ -11,6 +11,7 @@ from typing import IO
 import pytest
 
 from journey_engine.cli.app import app
+from journey_engine.simulate import SHOP_LOG
 from tests.cli.conftest import ROOT, Engine, commands
 
 NOBODY = ("--broker", "127.0.0.1:1")
@@ -152,6 +153,26 @@ def test_a_reader_that_has_seen_enough_is_no_failure(words: list[str]) -> None:
 def test_a_full_disk_is_told(words: list[str]) -> None:
     with FULL.open("wb") as disk:
         assert ended(*words, into=disk) == (1, "No space left on device\n")
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_a_disk_that_fills_up_is_told_as_json_asks(json_too: tuple[str, ...], folder: Path) -> None:
+    words = ("replay", "--events", str(SHOP_LOG), "--out", str(folder / "out"), *json_too)
+    command = ("sh", "-c", 'ulimit -f 32; exec "$@"', "sh", sys.executable, "-m", "journey_engine")
+    done = subprocess.run((*command, *words), cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 1
+    said = done.stdout if json_too else done.stderr
+    assert b"File too large" in said
+    assert not json_too or json.loads(said)["ok"] is False
+
+
+def test_a_name_that_is_no_utf_8_is_told_to_a_program(engine: Engine, folder: Path) -> None:
+    log = folder / os.fsdecode(b"l\xffg.jsonl")
+    for words in (("--events", log), ("--map", log, "--events", folder / "log.jsonl")):
+        said = engine("replay", *words, "--out", folder / "out", "--json")
+        (error,) = json.loads(said.out)["errors"]
+        assert (said.code, said.err) == (1, "")
+        assert "l\ufffdg.jsonl" in error["message"]
 
 
 TWICE = (

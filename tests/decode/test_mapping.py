@@ -93,6 +93,12 @@ def test_a_table_with_ids_of_its_own_keeps_them(schemas: Schemas) -> None:
     assert mapped(schemas, text, PLACE, event_id="e7").fields["event_id"] == "e7"
 
 
+@pytest.mark.parametrize("column", ["Customer ID", "customer-id", "Kundennr.", "#"])
+def test_a_column_in_braces_may_have_any_name_without_braces(column: str, schemas: Schemas) -> None:
+    text = MAP.replace("{user}", "{" + column + "}")
+    assert mapped(schemas, text, PLACE, **{column: "u7"}).fields["customer_id"] == "u7"
+
+
 def test_a_field_for_all_is_given_only_to_the_types_that_have_it(schemas: Schemas) -> None:
     text = MAP.replace("  source:", "  total: 1.0\n  source:")
     assert "total" not in mapped(schemas, text, what="looked").fields

@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 from dataclasses import replace
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from journey_engine.errors import DefinitionErrors
-from journey_engine.run.cores import Job, replay
+from journey_engine.run.cores import LARGE_BYTES, Job, replay
 from journey_engine.simulate import SHOP_LOG
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,18 @@ def test_a_wrong_line_is_told_once_by_whichever_process(tmp_path: Path) -> None:
     assert [(error.line, error.code) for error in raised.value.errors] == [(1, "LOG_LINE")]
 
 
+def test_a_replay_that_fails_leaves_the_files_of_the_last_one(tmp_path: Path) -> None:
+    log, out = tmp_path / "log.jsonl", tmp_path / "out"
+    events = gzip.decompress(SHOP_LOG.read_bytes())
+    replay(job(SHOP_LOG), out, 1, iter)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    log.write_bytes(events + b'{"type": "OrderPlaced"}\n')
+    for processes in (1, 2):
+        with pytest.raises(DefinitionErrors):
+            replay(job(log), out, processes, iter)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_a_pipe_is_read_once_whoever_is_there_to_share_it(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     line = {"type": "EmailVerified", "event_id": "e1", "customer_id": "c1", "channel": "web",
@@ -65,6 +78,24 @@ def test_a_pipe_is_read_once_whoever_is_there_to_share_it(tmp_path: Path) -> Non
         pipe.write(json.dumps(line))
     with os.fdopen(reading):
         assert replay(job(Path(f"/dev/fd/{reading}")), tmp_path, 2, iter).events == 1
+
+
+def test_there_are_no_more_processes_than_partitions(tmp_path: Path) -> None:
+    alone = replay(job(SHOP_LOG), tmp_path / "one", 1, iter)
+
+    assert replay(job(SHOP_LOG), tmp_path / "six", 6, iter) == alone
+
+
+def test_a_large_log_takes_the_cores_that_we_may_use(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(bytes(LARGE_BYTES))
+    ours = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(ours)})
+        assert job(log).processes() == 1
+    finally:
+        os.sched_setaffinity(0, ours)
+    assert job(log).processes() == len(ours)
 
 
 def test_a_small_log_is_not_worth_another_process() -> None:

@@ -199,7 +199,6 @@ def test_a_channel_without_a_topic_is_named_by_its_place(tmp_path: Path, schemas
         ("log.avro", b""),
         ("log.jsonl.gz", b"nothing of the kind"),
         ("log.jsonl.gz", gzip.compress(b"{}" * 5000)[:30]),
-        ("log.csv", HEADER.encode() + b"\n\xff\xfe"),
     ],
 )
 def test_a_file_that_is_not_what_its_name_says_is_refused(
@@ -335,3 +334,25 @@ def test_a_row_that_is_no_csv_is_refused_where_it_begins(
     with pytest.raises(DefinitionErrors, match="no CSV") as caught:
         list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
     assert [(e.file, e.line) for e in caught.value.errors] == [(str(log), 3)]
+
+
+def test_a_table_with_two_columns_of_one_name_is_refused(tmp_path: Path, schemas: Schemas) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(f"{HEADER},,,event\n")
+    with pytest.raises(DefinitionErrors, match="there are 2 columns event") as caught:
+        list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
+    assert caught.value.errors[0].line == 1
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 300])
+@pytest.mark.parametrize("name", ["log.csv", "LOG.CSV", "log.csv.GZ"])
+def test_a_byte_that_is_no_utf_8_is_told_with_its_line(
+    name: str, rows: int, tmp_path: Path, schemas: Schemas
+) -> None:
+    log = tmp_path / name
+    lines = [HEADER, *(SHOP_ROWS[0] for _ in range(rows)), "M\xfcller", *SHOP_ROWS]
+    text = "\n".join(lines).encode("latin-1")
+    log.write_bytes(gzip.compress(text) if name.endswith("GZ") else text)
+    with pytest.raises(DefinitionErrors, match="save the file as UTF-8") as caught:
+        list(read_log([log], schemas, read_mapping(SHOP_MAP, schemas)))
+    assert caught.value.errors[0].line == rows + 2

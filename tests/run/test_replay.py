@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from journey_engine.decide.decision import Command, Experiment, Transition
-from journey_engine.decode.log import LogLine, route
+from journey_engine.decode.log import LogLine, Place, read_line, route
 from journey_engine.run.clock import StreamClock
-from journey_engine.run.outbox import encode_output
+from journey_engine.run.outbox import Statistics, encode_output
 from journey_engine.run.replay import Logged, Replay
+from journey_engine.run.summary import Summary
 from journey_engine.run.written import lines, write_lines
 from tests.run.drawn import logs
 from tests.run.shop import CHANNEL_TOPICS, DAY, HOUR, INPUTS, SCHEMAS, START, line, plan, wiring
@@ -62,11 +63,28 @@ def test_the_summary_counts_what_happened() -> None:
     run, _ = replayed(LOG, partitions=4)
 
     summary = run.summary
-    assert (summary.events, summary.customers, summary.inputs["DUPLICATE"]) == (6, 3, 1)
+    assert (summary.events, summary.ids, summary.inputs["DUPLICATE"]) == (6, 3, 1)
     assert summary.entries == {"cart": 1, "payment": 1}
     assert summary.commands == {"email": 1}
     assert summary.refused == {"CANCELLED": 1}
     assert summary.dead_letters == {}
+
+
+def test_a_record_without_a_key_is_nobody() -> None:
+    raw = {"raw": "AAAA", "channel": "web", "recorded_at": START + 6 * HOUR}
+    nobody = read_line(raw, SCHEMAS, Place("log", 7))
+    run, _ = replayed([*LOG, nobody])
+
+    assert (run.summary.events, run.summary.ids) == (7, 3)
+
+
+def test_what_is_heard_of_a_message_that_was_sent_is_no_refusal() -> None:
+    summary = Summary()
+    sends = {("cart", outcome): 2 for outcome in ("SENT", "DELIVERED", "BOUNCED", "NO_CONSENT")}
+    summary.add(Statistics(sends=sends))
+
+    assert summary.refused == {"NO_CONSENT": 2}
+    assert summary.answered == {"DELIVERED": 2, "BOUNCED": 2}
 
 
 def test_time_runs_on_to_the_end_that_is_asked_for() -> None:

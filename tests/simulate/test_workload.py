@@ -3,6 +3,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from journey_engine.decode.decode import Reader, Rejected, decode
 from journey_engine.decode.log import Place, read_line, route
 from journey_engine.errors import DeadLetterCode
 from journey_engine.schemas import Schemas
+from journey_engine.simulate.__main__ import main
 from journey_engine.simulate.workload import (
     ORDER_CUSTOMERS,
     ORDERS,
@@ -117,3 +119,11 @@ def _time(line: Line) -> int:
     at = line["occurred_at"]
     assert isinstance(at, int)
     return at
+
+
+def test_a_file_that_cannot_be_written_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "none" / "log.jsonl.gz"
+    assert main(["orders", str(target)]) == 1
+    assert capsys.readouterr().err == f"{target}: No such file or directory\n"

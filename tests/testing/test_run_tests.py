@@ -19,7 +19,9 @@ channels:
   push: {topic: commands.push.v1, owner: app, actions: [send]}
 """,
     "topologies/customer.yaml": """
-traits: {first_name: {from: [ProfileChanged.first_name]}}
+traits:
+  first_name: {from: [ProfileChanged.first_name]}
+  seen: {from: [PageViewed.occurred_at]}
 consent:
   set: {on: ConsentChanged, purpose: event.purpose, granted: event.granted}
 reachable: {push: {set: PushTokenAdded, clear: PushTokenRemoved}}
@@ -232,6 +234,17 @@ def test_a_field_left_out_is_null_and_a_guard_without_value_is_noted(bench: Benc
     assert "a guard of cart had no value" in told[0]
 
 
+def test_a_time_that_is_given_is_one(schemas: Schemas) -> None:
+    guard = "customer.seen != null && now - customer.seen > duration('720h')"
+    journey = CART.replace("event.total > 50.0", guard)
+    bench = Bench(
+        compile_plan({**COMPANY, "topologies/journeys/cart.yaml": journey}, schemas), schemas
+    )
+    for then, seen in (("[{journey: cart}]", "2026-01-01T10:00Z"), ("[]", "2026-03-01T10:00Z")):
+        given = f'{{customer: {{seen: "{seen}", first_name: null}}}}'
+        assert bench.told(LEFT, given=given, then=f"{{entered: {then}}}") == []
+
+
 def test_coverage_names_what_no_test_reached(bench: Bench) -> None:
     report = bench.run(LEFT + "{after: 4h}", then="{stage: [{stage: reminded}]}")
     (cart,) = report.coverage
@@ -267,6 +280,9 @@ def test_coverage_names_what_no_test_reached(bench: Bench) -> None:
         ('{at: "2026-03-02T10:00Z", CartUpdated: {total: much}}', {}, "TEST_VALUE"),
         ('{at: "2026-03-02T10:00Z", CartUpdated: {cart_id: null}}', {}, "TEST_VALUE"),
         (LEFT, {"given": "{customer: {shoe_size: 43}}"}, "TEST_WORD_UNKNOWN"),
+        (LEFT, {"given": "{customer: {first_name: 5}}"}, "TEST_VALUE"),
+        (LEFT, {"given": "{customer: {seen: true}}"}, "TEST_VALUE"),
+        (LEFT, {"given": "{customer: {seen: yesterday}}"}, "TEST_TIME"),
         (LEFT, {"given": "{customer: {reachable: [pigeon]}}"}, "TEST_NAME_UNKNOWN"),
         (LEFT, {"given": "{customer: {consent: {marketing: perhaps}}}"}, "TEST_CONSENT"),
         (LEFT, {"then": "{send: []}"}, "TEST_WORD_UNKNOWN"),
@@ -274,6 +290,10 @@ def test_coverage_names_what_no_test_reached(bench: Bench) -> None:
         (LEFT, {"then": "{sent: [{send: r, journey: basket}]}"}, "TEST_NAME_UNKNOWN"),
         (LEFT, {"never": "[{sent: reminder}]"}, "TEST_NEVER"),
         (LEFT, {"never": "[{send: remindr}]"}, "TEST_NAME_UNKNOWN"),
+        (LEFT, {"never": "[{send: any, key: 17}]"}, "TEST_VALUE"),
+        (LEFT, {"never": "[{send: any, content: cart-remindr}]"}, "TEST_NAME_UNKNOWN"),
+        (LEFT, {"never": "[{task: any, content: cart}]"}, "TEST_NAME_UNKNOWN"),
+        (LEFT, {"never": "[{send: reminder, data: {totl: 80.0}}]"}, "TEST_WORD_UNKNOWN"),
         (LEFT, {"never": "[{ended: purchased}]"}, "TEST_NAME_UNKNOWN"),
         (LEFT, {"never": "[{stage: recaled}]"}, "TEST_NAME_UNKNOWN"),
         (LEFT, {"then": "{suppressed: [{outcome: SENT}]}"}, "TEST_NAME_UNKNOWN"),

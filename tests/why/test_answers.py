@@ -172,6 +172,24 @@ def test_an_entry_that_was_refused_tells_what_it_read(schemas: Schemas) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("guard", "change"),
+    [
+        ("customer.tier == 'gold'", "with the trait tier = 'gold'"),
+        ("reachable('push')", "with an address on push"),
+    ],
+)
+def test_what_an_entry_wanted_to_know_is_tried_when_it_was_refused(
+    guard: str, change: str, schemas: Schemas
+) -> None:
+    asks = sends("event.total != null && event.total > 50.0", guard)
+    both = sends(SEND, "channels: [email, push]")
+    answer = Life(schemas, [CART, "{after: 9h}"], asks, both).ask()
+
+    assert answer.outcome == "NOT_ASKED"
+    assert change in answer.instead
+
+
 def test_an_instance_that_ended_is_told_and_what_ended_it(schemas: Schemas) -> None:
     answer = Life(schemas, [CART, "{after: 1h, OrderPlaced: {order_id: o}}", "{after: 5h}"]).ask()
 
