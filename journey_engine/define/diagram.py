@@ -10,6 +10,9 @@ from journey_engine.define.plan import END, Clause, JourneyPlan, StagePlan, Tran
 
 _PLAIN: Final = re.compile(r"\w+", re.ASCII)
 _SPECIAL: Final = re.compile(r"[^\w\s.,'()\[\]|=!&+*/-]", re.ASCII)
+_FRAME: Final = "journey"
+_WORDS: Final = frozenset({_FRAME, "state", "note", "end", "class", "classdef", "style"})
+"""Names that Mermaid, which knows no capitals, reads as something else; and that of the frame."""
 _DAY_MS: Final = 86_400_000
 _UNITS: Final = ((_DAY_MS, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 
@@ -57,9 +60,9 @@ def _milestones(journey: JourneyPlan, start: str) -> Iterator[str]:
 
 def _names(journey: JourneyPlan) -> dict[str, str]:
     """Mermaid's name of each stage; of the frame under the empty name."""
-    names = {"": "journey"}
+    names = {"": _FRAME}
     for number, name in enumerate(journey.stages):
-        usable = _PLAIN.fullmatch(name) and name not in {"journey", "state", "note", "end"}
+        usable = _PLAIN.fullmatch(name) and name.lower() not in _WORDS
         taken = {*journey.stages, *names.values()}
         free = (one for at in count(number) if (one := f"stage_{at}") not in taken)
         names[name] = name if usable else next(free)

@@ -1,5 +1,7 @@
 """A journey as Mermaid text."""
 
+import pytest
+
 from journey_engine.define.allocation import allocated
 from journey_engine.define.diagram import mermaid
 from tests.define.definitions import CART, MILESTONES, bent, compiled
@@ -25,13 +27,14 @@ def test_a_journey_is_drawn_with_all_its_ways() -> None:
     )
 
 
-def test_a_name_that_mermaid_cannot_take_is_only_shown() -> None:
-    files = bent(CART, "to: engaged", "to: note")
-    files = bent(CART, "  engaged:", "  note:", files)
+@pytest.mark.parametrize("word", ["note", "Note", "style", "classDef"])
+def test_a_name_that_mermaid_cannot_take_is_only_shown(word: str) -> None:
+    files = bent(CART, "to: engaged", f"to: {word}")
+    files = bent(CART, "  engaged:", f"  {word}:", files)
 
     picture = mermaid(compiled(files).by_name["cart"])
 
-    assert 'state "note" as stage_2' in picture
+    assert f'state "{word}" as stage_2' in picture
     assert "nudged --> stage_2:" in picture
 
 
