@@ -2,14 +2,16 @@
 
 Looked at are the paths that need no event and no guard: waits and splits. On these, whoever gets
 all that is sent before does not get the rest. Left out are `choose` (what one branch asks another
-may have answered before), waits `since` a send (they begin when it left), sends with a `when`,
-purposes whose candidates wait for a slot, and accounts' journeys, which send to several people.
+may have answered before), waits `since` a send (they begin when it left), sends with a `when` and
+those that leaving takes back, purposes whose candidates wait for a slot, and accounts' journeys,
+which send to several people.
 """
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from journey_engine.define.action_form import PREFERRED, SendForm
+from journey_engine.define.action_plan import CancelOn
 from journey_engine.define.document import JourneyDocument, StageForm
 from journey_engine.define.place import Place
 from journey_engine.define.policy_plan import PLAIN, CapPlan, Period, Policy
@@ -77,9 +79,10 @@ def _paths(document: JourneyDocument, place: Place, longest: int) -> Iterator[_P
 
 def _sends(document: JourneyDocument, stage: str, place: Place, at: int) -> Iterator[_Sent]:
     for index, action in enumerate(document.stages[stage].on_enter):
-        if action.send is not None and action.send.when is None:
+        send = action.send
+        if send is not None and send.when is None and send.cancel_on != CancelOn.LEAVE.value:
             where = place.at("stages", stage, "on_enter", index, "send")
-            yield _Sent(at + (action.send.delay or 0), action.send, where)
+            yield _Sent(at + (send.delay or 0), send, where)
 
 
 def _ways(document: JourneyDocument, path: _Path) -> Iterator[tuple[str, int]]:
