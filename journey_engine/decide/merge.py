@@ -282,27 +282,37 @@ def _merge_waiting(
     plan: Plan, out: Merged, sides: tuple[list[Pending], list[Pending]], held: Held
 ) -> None:
     """One candidate of a place and number, and none where a command is out; none of an instance
-    that lost.
+    that lost. Of one that lives none either where a completed one has its number, whichever was
+    asked for first: it may still lose to the next visitor's (law 8).
     """
     lost = {(one.journey, one.entry_no) for one, _ in out.losers}
-    numbered: list[tuple[Pending, Numbered]] = []
+    alive = {(one.journey, one.entry_no) for one in out.state.instances}
+    completed: list[tuple[Pending, Numbered]] = []
+    living: list[tuple[Pending, Numbered]] = []
     for side, counts in zip(sides, held.counts, strict=True):
-        for one in sorted(side, key=asked_at):
-            if (one.journey, one.entry_no) in lost:
-                out.waiting.append(one)
-                continue
-            place = (one.action, one.stage, one.visit, one.run, one.attempt)
-            where = (*group_of(plan, one.journey, one.key), _asker(one), place)
-            numbered.append((one, _number_at(counts, where)))
+        ordered = sorted(side, key=asked_at)
+        over = [one for one in ordered if _of(one) not in lost | alive]
+        out.waiting += [one for one in ordered if _of(one) in lost]
+        completed += [(one, _number_at(counts, _where(plan, one))) for one in over]
+        ahead = [one for one in ordered if _of(one) in alive]
+        living += [(one, _next_at(counts, _where(plan, one))) for one in ahead]
     kept: list[Pending] = []
     taken = held.taken
-    for one, at in sorted(numbered, key=lambda each: asked_at(each[0])):
-        if at in taken:
-            out.waiting.append(one)
-        else:
-            taken.add(at)
-            kept.append(one)
-    out.state = replace(out.state, pending=kept)
+    for one, at in sorted(completed, key=lambda each: asked_at(each[0])):
+        (out.waiting if at in taken else kept).append(one)
+        taken.add(at)
+    for one, at in living:
+        (out.waiting if at in taken else kept).append(one)
+    out.state = replace(out.state, pending=sorted(kept, key=asked_at))
+
+
+def _of(one: Pending) -> tuple[str, int]:
+    return (one.journey, one.entry_no)
+
+
+def _where(plan: Plan, one: Pending) -> Where:
+    place = (one.action, one.stage, one.visit, one.run, one.attempt)
+    return (*group_of(plan, one.journey, one.key), _asker(one), place)
 
 
 def asked_at(one: Pending) -> tuple[int, str, str, int, str, int, int]:
@@ -353,7 +363,12 @@ def _asker(one: OpenSend | Pending) -> str:
     return "" if one.asker is None else one.asker.account
 
 
+def _next_at(counts: dict[Where, int], where: Where) -> Numbered:
+    return (where, counts.get(where, 0) + 1)
+
+
 def _number_at(counts: dict[Where, int], where: Where) -> Numbered:
-    """The next of one side at this place."""
-    counts[where] = counts.get(where, 0) + 1
-    return (where, counts[where])
+    """The next of one side at this place, counted."""
+    numbered = _next_at(counts, where)
+    counts[where] = numbered[1]
+    return numbered

@@ -147,8 +147,8 @@ def _waiting(draw: Random) -> CustomerState:
     instances = [_cart(draw, key, number) for number, key in enumerate("kl")]
     pending = []
     for _ in range(PENDING_MAX):
-        of = draw.choice([*instances, _cart(draw, "gone", 9)])
-        visit, asked = draw.randrange(1, 400), _at(draw)
+        of = draw.choice([*instances, _cart(draw, "k", 8), _cart(draw, "gone", 9)])
+        visit, asked = draw.randrange(1, 40), _at(draw)
         pending.append(
             Pending(
                 NOW + HOUR, "cart", 1, of.key, of.entry_no, "nudged", visit, 1, "soon", asked, CAUSE

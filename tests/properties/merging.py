@@ -100,12 +100,12 @@ class Merging:
     def _by_place(
         self, step: Step, waiting: list[Candidate], ended: list[Running]
     ) -> dict[Any, list[Any]]:
-        """What is out of those that ended, then what waits, each in its order."""
+        """What is out of those that ended, then what waits of them, then of those that live."""
         found: dict[Any, list[Any]] = {}
         out = [(one.at, one, run) for run in ended for one in run.issued if is_open(one, step.now)]
         for _, issued, run in sorted(out, key=lambda each: each[0]):
             found.setdefault((self._group(run), place(issued)), []).append((run, issued))
-        for one in sorted(waiting, key=lambda each: each.asked_at):
+        for one in sorted(waiting, key=_comes):
             if one in step.person.waiting:
                 where = (one.action["id"], one.stage, one.visit, one.number, one.attempt)
                 found.setdefault((self._group(one.run), where), []).append((one.run, one))
@@ -131,8 +131,10 @@ class Merging:
         self._naive.sending.withdraw(step, denied)
 
 
-def _comes(one: Candidate | Issued) -> tuple[bool, int]:
-    return (True, one.asked_at) if isinstance(one, Candidate) else (False, one.at)
+def _comes(one: Candidate | Issued) -> tuple[bool, bool, int]:
+    if isinstance(one, Candidate):
+        return (True, not one.run.ended, one.asked_at)
+    return (False, False, one.at)
 
 
 def place(issued: Issued) -> tuple[Any, ...]:
