@@ -37,7 +37,7 @@ NEW = [name for place in range(PARTITIONS) for name in customers_on(place, PARTI
 PAYERS = [customers_on(place, PARTITIONS, 1, "payer")[0] for place in range(2)]
 COMPANY = customers_on(2, PARTITIONS, 1, "company")[0]
 GONE = "gone"
-KEY = "the operator's"
+KEY = "a key of the talking test"
 
 
 class TalkingRig(Rig):
