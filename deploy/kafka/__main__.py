@@ -1,35 +1,33 @@
 """A Kafka that stays: `make kafka-up` starts it, `make kafka-down` stops it and nothing else."""
 
+import asyncio
 import contextlib
+import logging
 import os
 import signal
-import socket
-import struct
 import sys
 import time
 from pathlib import Path
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
 from journey_engine.run.brokers import KAFKA, BrokerError, KafkaBroker, config_of, listens
 
-_QUESTION = struct.pack(">ihhih", 10, 18, 0, 1, -1)
-"""Kafka's question for versions (ApiVersions) in its first form: its length, what it asks for and
-in which form, its number, no client's name.
-"""
-_ANSWERED = struct.pack(">iih", 0, 1, 0)
-"""How the answer begins: its length, the question's number, no error."""
 ANSWER_WITHIN_S = 10.0
 """One that starts listens before it answers."""
 
 
-def _answers(port: int) -> bool:
+async def _answers(address: str) -> bool:
     """Whether a Kafka listens there that lets everybody in."""
+    asking = AIOKafkaAdminClient(bootstrap_servers=address)
     try:
-        with socket.create_connection(("127.0.0.1", port), ANSWER_WITHIN_S) as asked:
-            asked.sendall(_QUESTION)
-            answer = asked.makefile("rb").read(len(_ANSWERED))
-    except OSError:
+        await asyncio.wait_for(asking.start(), ANSWER_WITHIN_S)
+    except (KafkaError, OSError, TimeoutError):
         return False
-    return answer[4:] == _ANSWERED[4:]
+    finally:
+        await asking.close()
+    return True
 
 
 def kafka_up(data: Path, port: int) -> str:
@@ -40,7 +38,7 @@ def kafka_up(data: Path, port: int) -> str:
     """
     address = f"127.0.0.1:{port}"
     if listens(port):
-        if _answers(port):
+        if asyncio.run(_answers(address)):
             return address
         raise BrokerError(
             f"what listens on {address} does not answer as a Kafka does: end it, or choose another "
@@ -82,6 +80,7 @@ def kafka_down(data: Path) -> bool:
 
 def main(arguments: list[str]) -> int:
     """`python -m deploy.kafka up FOLDER PORT`, or `down FOLDER`: the exit code."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what is wrong is said here
     match arguments:
         case ["up", folder, port]:
             try:
