@@ -91,16 +91,16 @@ def rounds(chosen: argparse.Namespace, broker: Broker, console: Console, figures
 
 
 def timed(chosen: argparse.Namespace, broker: Broker, console: Console, figures: Figures) -> None:
-    """Latencies at half of the rate that was reached."""
-    for name in chosen.timed:
-        if name in figures.runs:
+    """Latencies at half of the rate that was reached, in turn as the runs."""
+    for number in range(chosen.rounds):
+        for name in _turned([name for name in chosen.timed if name in figures.runs], number):
             rate = chosen.rate or figures.per_second(name) / 2
             shop = Shop(chosen.customers, 0, chosen.partitions)
             found = asyncio.run(latency(CONTESTANTS[name](), broker, shop, rate))
-            figures.latencies[name] = found
+            figures.delayed(name, found)
             console.print(
-                f"{name} at {found.rate:,.0f} events a second: p50 {found.p50_ms:.0f} ms, "
-                f"p99 {found.p99_ms:.0f} ms of {found.commands:,} commands"
+                f"round {number + 1}, {name} at {found.rate:,.0f} events a second: p50 "
+                f"{found.p50_ms:.0f} ms, p99 {found.p99_ms:.0f} ms of {found.commands:,} commands"
             )
 
 

@@ -25,14 +25,17 @@ RATIOS = ("faust", "faust_tuned", "quix", "kafka_streams_alo", PIPE)
 
 @dataclass
 class Figures:
-    """By engine its runs, a round each, and its latency; `restored_per_s` are customers."""
+    """By engine its runs and its latencies, a round each; `restored_per_s` are customers."""
 
     runs: dict[str, list[Run]] = field(default_factory=dict)
-    latencies: dict[str, Latency] = field(default_factory=dict)
+    latencies: dict[str, list[Latency]] = field(default_factory=dict)
     restored_per_s: float | None = None
 
     def add(self, name: str, run: Run) -> None:
         self.runs.setdefault(name, []).append(run)
+
+    def delayed(self, name: str, found: Latency) -> None:
+        self.latencies.setdefault(name, []).append(found)
 
     def per_cpu_second(self, name: str) -> float | None:
         """The median; of `pipe` that of its fastest way."""
@@ -71,26 +74,28 @@ class Figures:
 
     def _p99(self, name: str) -> float | None:
         found = self.latencies.get(name)
-        return None if found is None else round(found.p99_ms, 1)
+        return None if not found else round(statistics.median(each.p99_ms for each in found), 1)
 
     def _over(self, name: str) -> float | None:
         ours, theirs = self.per_cpu_second("engine_alo"), self.per_cpu_second(name)
         return None if ours is None or theirs is None else round(ours / theirs, 2)
 
     def table(self) -> Table:
-        """For people; medians, and of the first column the spread."""
+        """For people; medians, and the spread of rates and of p99."""
         table = Table(box=None)
         for title in HEADINGS:
             table.add_column(title, justify="left" if title == "" else "right")
         for name, runs in self.runs.items():
-            table.add_row(name, *_cells(runs), *_delays(self.latencies.get(name)))
+            table.add_row(name, *_cells(runs), *_delays(self.latencies.get(name, ())))
         return table
 
     def kept(self) -> dict[str, Any]:
         """All that was measured, for a results file."""
         return {
             "runs": {name: [run._asdict() for run in runs] for name, runs in self.runs.items()},
-            "latencies": {name: each._asdict() for name, each in self.latencies.items()},
+            "latencies": {
+                name: [each._asdict() for each in found] for name, found in self.latencies.items()
+            },
             "line": self.line(),
         }
 
@@ -105,6 +110,7 @@ HEADINGS = (
     "commands",
     "p50 ms",
     "p99 ms",
+    "[min - max]",
 )
 
 
@@ -122,8 +128,15 @@ def _cells(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _delays(found: Latency | None) -> list[str]:
-    return ["", ""] if found is None else [f"{found.p50_ms:.0f}", f"{found.p99_ms:.0f}"]
+def _delays(found: Sequence[Latency]) -> list[str]:
+    if not found:
+        return ["", "", ""]
+    last = [each.p99_ms for each in found]
+    return [
+        f"{statistics.median(each.p50_ms for each in found):.0f}",
+        f"{statistics.median(last):.0f}",
+        f"[{min(last):.0f} - {max(last):.0f}]",
+    ]
 
 
 def _rounded(value: float | None) -> int | None:

@@ -78,6 +78,7 @@ _HEADINGS = (
     "bytes of a customer's state",
     "commands",
     "p50 / p99 at half load, ms",
+    "p99, min - max",
 )
 _GROWN = (
     "",
@@ -148,7 +149,7 @@ def _peers(kept: Mapping[str, Any]) -> Rows:
             f"{last['rss_mib']}",
             _number(last["state_bytes"]),
             _number(last["commands"]),
-            _delay(kept["latencies"].get(name)),
+            *_delays(kept["latencies"].get(name, ())),
         )
 
 
@@ -163,7 +164,7 @@ def _points(points: Sequence[Mapping[str, Any]]) -> Rows:
             _number(point["per_second"]),
             f"{point['rss_mib']}",
             _number(point["state_bytes"]),
-            _delay(point),
+            f"{point['p50_ms']:.0f} / {point['p99_ms']:.0f}",
         )
 
 
@@ -171,8 +172,12 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
-def _delay(found: Mapping[str, Any] | None) -> str:
-    return "" if found is None else f"{found['p50_ms']:.0f} / {found['p99_ms']:.0f}"
+def _delays(found: Sequence[Mapping[str, float]]) -> tuple[str, str]:
+    if not found:
+        return "", ""
+    half = statistics.median(each["p50_ms"] for each in found)
+    last = [each["p99_ms"] for each in found]
+    return f"{half:.0f} / {statistics.median(last):.0f}", f"{min(last):.0f} - {max(last):.0f}"
 
 
 if __name__ == "__main__":

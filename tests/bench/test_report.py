@@ -18,7 +18,8 @@ def figures() -> Figures:
         found.add("faust", Run(20_000, cpu_s, 30.0, 70))
     for way, cpu_s in (("batch", 1.0), ("send", 3.0)):
         found.add(f"pipe_{way}", Run(90_000, cpu_s, 3.0, 80))
-    found.latencies["engine_alo"] = Latency(6_666, 500, 21.0, 48.26)
+    for p99_ms in (48.26, 81.0, 32.0):
+        found.delayed("engine_alo", Latency(6_666, 500, 21.0, p99_ms))
     return found
 
 
@@ -39,9 +40,8 @@ def test_a_bench_is_a_table(tmp_path: Path) -> None:
 
     text = "\n".join(benches(tmp_path))
 
-    assert (
-        "| engine_alo | 20,000 | 10,000 - 40,000 | 13,333 | 170 | 1,236 | 6,467 | 21 / 48 |" in text
-    )
+    assert "| engine_alo | 20,000 | 10,000 - 40,000 | 13,333 | 170 | 1,236 | 6,467 |" in text
+    assert "| 21 / 48 | 32 - 81 |" in text
     assert "2,000 customers" in text
 
 
