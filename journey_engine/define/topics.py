@@ -44,6 +44,18 @@ class TopicForm(Form):
     compaction_lag: Duration | None = None
 
 
+class ChangelogForm(TopicForm):
+    """Customers' states: deleted by time they would be lost."""
+
+    cleanup: Literal["compact"] = "compact"
+
+
+class LogForm(TopicForm):
+    """Several records of a customer, of which compaction would leave the last."""
+
+    cleanup: Literal["delete"] = "delete"
+
+
 class DefaultsForm(Form):
     """What holds for every topic that says nothing else."""
 
@@ -67,9 +79,9 @@ class OutputsForm(Form):
 class InternalForm(Form):
     """What the engine keeps for itself."""
 
-    changelog: TopicForm = Field(TopicForm(), alias="customers-changelog")
-    inbox: TopicForm = TopicForm()
-    ledger: TopicForm = TopicForm()
+    changelog: ChangelogForm = Field(ChangelogForm(), alias="customers-changelog")
+    inbox: LogForm = LogForm()
+    ledger: LogForm = LogForm()
 
 
 class TopicsDocument(Form):

@@ -107,6 +107,13 @@ def test_a_topic_with_more_replicas_in_sync_than_it_has_is_reported() -> None:
     assert errors_of_topics(text) == ["1:1 IN_SYNC_BEYOND_REPLICATION"]
 
 
+def test_an_internal_topic_from_which_kafka_would_delete_what_is_needed_is_reported() -> None:
+    text = "partitions: 4\ninputs: {web: {}}\ncommands: {email: {}}\ninternal:\n"
+    internal = "  customers-changelog: {cleanup: delete}\n  ledger: {cleanup: compact}\n"
+
+    assert errors_of_topics(text + internal) == ["5:34 BAD_VALUE", "6:21 BAD_VALUE"]
+
+
 def test_every_code_has_a_case_and_every_case_a_code_of_the_table() -> None:
     beside = {
         "CAP_BROKEN_ALONE",

@@ -61,6 +61,15 @@ def test_a_compacted_topic_keeps_what_a_crash_left_unconfirmed() -> None:
     assert parse_topics("t", TEXT).internal["customers-changelog"].compaction_lag == DAY // 24
 
 
+def test_states_are_never_deleted_by_time_and_the_ledger_is_never_compacted() -> None:
+    text = TEXT.replace("cleanup: compact, ", "")
+    topics = parse_topics("t", text.replace("retention: 7d", "cleanup: compact"))
+
+    cleanups = {name: topic.cleanup for name, topic in topics.internal.items()}
+    assert cleanups == {"customers-changelog": "compact", "inbox": "delete", "ledger": "delete"}
+    assert topics.inputs["web"].cleanup == "compact"
+
+
 def test_the_projects_own_file_is_right() -> None:
     text = (ROOT / "topologies" / "topics.yaml").read_text("utf-8")
 
