@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
 from journey_engine.define.action_form import ActionForm
 from journey_engine.define.calendar_form import AtForm
@@ -339,9 +341,26 @@ def event_types(document: JourneyDocument) -> list[str]:
     return list(dict.fromkeys(name for types in named for name in types))
 
 
+class _WithoutNulls(GenerateJsonSchema):
+    """A key that may be left out is not a key that may be null: `validate` refuses those."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        return {key: value for key, value in made.items() if (key, value) != ("default", None)}
+
+    def encode_default(self, dft: object) -> object:
+        encoded: object = super().encode_default(dft)
+        if not isinstance(encoded, dict):
+            return encoded
+        return {key: value for key, value in encoded.items() if value is not None}
+
+
 def journey_json_schema() -> dict[str, Any]:
     """The JSON Schema of a journey file, for editors (draft 2020-12)."""
-    schema = JourneyDocument.model_json_schema(by_alias=True, mode="validation")
+    schema = JourneyDocument.model_json_schema(by_alias=True, schema_generator=_WithoutNulls)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "journey.schema.json",

@@ -30,6 +30,10 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
         parse_duration(text)
 
 
+def test_the_schema_for_editors_has_no_key_without_a_value() -> None:
+    assert "null" not in journey_schema_text()
+
+
 def test_the_schema_for_editors_is_fresh() -> None:
     committed = (ROOT / "schemas" / "journey.schema.json").read_text("utf-8")
 
