@@ -8,6 +8,7 @@ something to say to each other, one process takes all of them, from the beginnin
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -76,17 +77,36 @@ def _together(job: Job, directory: Path, processes: int, watch: Watch) -> Summar
     directory.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".replay-", dir=directory) as folder:
         parts = [Path(folder) / str(number) for number in range(processes)]
-        with ProcessPoolExecutor(processes - 1, mp_context=context) as pool:
-            others = [
-                pool.submit(_whole_share, job, number, processes, part)
-                for number, part in enumerate(parts[1:], start=1)
-            ]
+        with ProcessPoolExecutor(processes - 1, context, _end_when_interrupted) as pool:
+            with _interrupted_later():
+                others = [
+                    pool.submit(_whole_share, job, number, processes, part)
+                    for number, part in enumerate(parts[1:], start=1)
+                ]
             written, summary = _share(job, 0, processes, watch)
             put_by(written, parts[0])
             for other in others:
                 summary.merge(other.result())
         write_lines(merge(*map(taken_up, parts), key=itemgetter(0, 1, 2)), directory)
     return summary
+
+
+@contextlib.contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """What starts in it begins with Ctrl-C put by: Python shows a traceback where its imports are
+    interrupted.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_when_interrupted() -> None:
+    """In another process than the first, which says what is to be said."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _share(job: Job, number: int, shares: int, watch: Watch) -> tuple[Iterator[Line], Summary]:

@@ -1,9 +1,14 @@
 import gzip
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from journey_engine.errors import DefinitionErrors
@@ -68,6 +73,27 @@ def test_a_replay_that_fails_leaves_the_files_of_the_last_one(tmp_path: Path) ->
         with pytest.raises(DefinitionErrors):
             replay(job(log), out, processes, iter)
         assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.3, 1.0])
+def test_an_interrupt_ends_all_processes_without_a_word_too_many(
+    tmp_path: Path, after_s: float
+) -> None:
+    command = [sys.executable, "-m", "journey_engine", "replay", "--processes", "2"]
+    command += ["--events", str(SHOP_LOG), "--out", str(tmp_path / "out")]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True)
+    others: list[psutil.Process] = []
+    while not any("spawn_main" in word for each in others for word in each.cmdline()):
+        assert run.poll() is None
+        others = psutil.Process(run.pid).children()
+    time.sleep(after_s)
+
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=30)
+
+    assert run.returncode == 130
+    assert b"Traceback" not in said
+    assert psutil.wait_procs(others, timeout=10)[1] == []
 
 
 def test_a_pipe_is_read_once_whoever_is_there_to_share_it(tmp_path: Path) -> None:
