@@ -243,7 +243,7 @@ class Worker:
             async with self._lock:
                 self.beat = time.monotonic()
                 ends = self._feed(consumer, records)
-                busy = self._step() > 0
+                busy = self._step()
                 self._begin_commits(consumer)
                 self._record(consumer, ends)
             await asyncio.sleep(0)
@@ -295,16 +295,16 @@ class Worker:
         consumer.resume_partitions(paused - wanted)
         self._paused = self._paused - paused | wanted
 
-    def _step(self) -> int:
-        """Work on each partition; how much was done."""
-        worked = 0
+    def _step(self) -> bool:
+        """Work on each partition; whether one has more to do than a step's budget."""
+        more = False
         for partition in self._running.values():
             begun = time.perf_counter()
             progress = partition.step(wall_ms(), STEP_BUDGET)
             done = progress.taken + progress.fired
             self._metrics.stepped(done, time.perf_counter() - begun)
-            worked += done
-        return worked
+            more = more or done >= STEP_BUDGET
+        return more
 
     def _begin_commits(self, consumer: "BatchConsumer") -> None:
         idle = [each for number, each in self._running.items() if number not in self._work]
