@@ -46,7 +46,7 @@ def reckon(
         if due is not None:
             timer = _timer(rule, due + offset, wait.index, start, at)
             outcome = _told(timer, zone)
-    reads = frozenset() if rule.date is None else rule.date.reads
+    reads = {} if rule.date is None else rule.date.reads
     draft.out.trace.append(Step("wait", live.journey, live.key, wait.text, outcome, reads, view))
     return timer
 

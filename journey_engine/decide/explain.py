@@ -3,12 +3,13 @@
 The values are read from the scopes that the trace kept, now that somebody asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from journey_engine.decide.decision import Command, SendDecision, Transition
 from journey_engine.decide.trace import Step
 from journey_engine.decide.verdict import Decision
+from journey_engine.define.durations import duration_text
 from journey_engine.define.expression import Scope, Value, Warming
 from journey_engine.define.personal import NOTHING_PERSONAL, Personal
 from journey_engine.define.plan import Plan
@@ -146,8 +147,8 @@ def operands(step: Step, hidden: Personal) -> dict[str, str]:
     if scope is None:
         return {}
     return {
-        f"{root}.{name}": HIDDEN if hidden.hides(root, name) else _value(root, name, scope)
-        for root, name in sorted(step.reads)
+        f"{root}.{name}": HIDDEN if hidden.hides(root, name) else _value(root, name, kind, scope)
+        for (root, name), kind in sorted(step.reads.items())
     }
 
 
@@ -160,7 +161,7 @@ def _reads(step: Step, hidden: Personal) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _value(root: str, name: str, scope: Scope) -> str:
+def _value(root: str, name: str, kind: str, scope: Scope) -> str:
     """What a guard read under this path."""
     roots = {
         "event": scope.event,
@@ -170,15 +171,20 @@ def _value(root: str, name: str, scope: Scope) -> str:
         "milestones": scope.milestones,
     }
     try:
-        return shown(roots[root][name])
+        return shown(roots[root][name], kind)
     except KeyError:
         return "absent"
     except Warming:
         return "not watched for long enough"
 
 
-def shown(value: Value) -> str:
-    """A value as an author would write it."""
+def shown(value: Value, kind: str = "") -> str:
+    """A value of that kind (as in `Expression`) as an author would write it."""
+    if isinstance(value, list):
+        element = kind.removeprefix("list<").removesuffix(">")
+        return f"[{', '.join(shown(each, element) for each in value)}]"
+    if isinstance(value, int) and kind in _AS_TEXT:
+        return _AS_TEXT[kind](value)
     if isinstance(value, str):
         return f"'{value}'"
     words: dict[Value, str] = {None: "null", True: "true", False: "false"}
@@ -230,3 +236,7 @@ def time_of(at: int) -> str:
         return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
     except (OverflowError, ValueError, OSError):
         return str(at)
+
+
+_AS_TEXT: Mapping[str, Callable[[int], str]] = {"timestamp": time_of, "duration": duration_text}
+"""Milliseconds by kind."""

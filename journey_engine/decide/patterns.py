@@ -328,12 +328,12 @@ def _ids(journey: JourneyPlan) -> set[str]:
 def _trace(draft: Draft, offer: Offer, what: str, outcome: str) -> None:
     """Trace how far the pattern is, with what the event's guards read."""
     kind = offer.view.moment.name
-    reads = frozenset(
-        read
+    reads = {
+        path: kind_read
         for element in offer.pattern.elements
         if element.when is not None and kind in element.types
-        for read in element.when.reads
-    )
+        for path, kind_read in element.when.reads.items()
+    }
     key = offer.key or None
     draft.out.trace.append(
         Step(what, offer.journey.name, key, offer.clause, outcome, reads, offer.view)

@@ -1,10 +1,11 @@
 """What a decision looked at, for explanations."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from journey_engine.define.expression import Scope
 
-_NOTHING: Final[frozenset[tuple[str, str]]] = frozenset()
+_NOTHING: Final[Mapping[tuple[str, str], str]] = {}
 
 
 class Step:
@@ -23,7 +24,7 @@ class Step:
         key: str | None = None,
         clause: str = "",
         outcome: str = "",
-        reads: frozenset[tuple[str, str]] = _NOTHING,
+        reads: Mapping[tuple[str, str], str] = _NOTHING,
         scope: Scope | None = None,
     ) -> None:
         self.what: Final = what

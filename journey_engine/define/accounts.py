@@ -112,7 +112,8 @@ def _given(expression: Expression, name: str) -> Expression:
         except KeyError:
             raise EvaluationError(f"{name} was not sent along") from None
 
-    return Expression(expression.text, expression.kind, frozenset({("event", name)}), evaluate)
+    kind = expression.kind
+    return Expression(expression.text, kind, {("event", name): kind}, evaluate)
 
 
 def every_journey(plan: Plan) -> tuple[JourneyPlan, ...]:

@@ -48,14 +48,14 @@ class _Source:
 
 def build(
     text: str, tree: Node, words: Vocabulary, declared: Declared
-) -> tuple[Built, frozenset[tuple[str, str]]]:
-    """The closure of a tree, and the fields it reads as `(root, name)`.
+) -> tuple[Built, dict[tuple[str, str], str]]:
+    """The closure of a tree, and the kinds of the fields it reads by `(root, name)`.
 
     Raises:
         ExpressionError: `UNSUPPORTED`, `UNKNOWN_NAME`, `BAD_LITERAL`.
     """
     builder = _Builder(text, words, declared)
-    return builder.build(tree), frozenset(builder.reads)
+    return builder.build(tree), builder.reads
 
 
 def required(built: Built) -> Run:
@@ -78,7 +78,7 @@ class _Builder:
     text: str
     words: Vocabulary
     declared: Declared
-    reads: set[tuple[str, str]] = field(default_factory=set)
+    reads: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def build(self, node: Node) -> Built:
         """The closure of a node whose value is used as such."""
@@ -121,7 +121,7 @@ class _Builder:
         raise self._unsupported(node, "a field of this")
 
     def _field(self, root: str, name: str, attribute: Attribute) -> Built:
-        self.reads.add((root, name.removesuffix(_COMPLETE)))
+        self._note(root, name.removesuffix(_COMPLETE))
         label = f"{root}.{name}"
         listed = attribute.kind.startswith("list<")
         source = _Source(_ROOTS[root], name, attribute.nullable or listed)
@@ -131,8 +131,11 @@ class _Builder:
             return Built(lambda scope: run(scope) or [], label)
         return Built(run, label, nullable=True, source=source)
 
+    def _note(self, root: str, name: str) -> None:
+        self.reads[root, name] = self.words.kind(root, name)
+
     def _member(self, feature: str, name: str) -> Built:
-        self.reads.add(("features", feature))
+        self._note("features", feature)
         whole = _read(_Source(_ROOTS["features"], feature, optional=True), "")
 
         def run(scope: Scope) -> Any:  # noqa: ANN401 - a value of the member's kind
@@ -144,7 +147,7 @@ class _Builder:
     def _has(self, node: Select) -> Built:
         match node.operand:
             case Ident(name=root) if root in _ROOTS:
-                self.reads.add((root, node.field))
+                self._note(root, node.field)
                 run = _read(_Source(_ROOTS[root], node.field, optional=True), "")
             case Select(operand=Ident(name="features"), field=feature):
                 run = self._member(feature, node.field).run

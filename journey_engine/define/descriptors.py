@@ -144,6 +144,10 @@ class Vocabulary:
     refused: frozenset[str] = frozenset()
     """The functions and variables that there are not."""
 
+    def kind(self, root: str, name: str) -> str:
+        """Of a field of a root, such as `event`."""
+        return self.records[f"{_PACKAGE}.{root}"].fields[name].kind
+
 
 def vocabulary(schemas: Catalogue, declared: Declared, event_types: tuple[str, ...]) -> Vocabulary:
     """What may be read in an expression that is evaluated for any of the event types."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Final
 
+from journey_engine.define.durations import duration_text
 from journey_engine.define.junction_plan import Arm, Branch, Split, ways
 from journey_engine.define.plan import END, Clause, JourneyPlan, StagePlan, TransitionPlan
 
@@ -13,8 +14,6 @@ _SPECIAL: Final = re.compile(r"[^\w\s.,'()\[\]|=!&+*/-]", re.ASCII)
 _FRAME: Final = "journey"
 _WORDS: Final = frozenset({_FRAME, "state", "note", "end", "class", "classdef", "style"})
 """Names that Mermaid, which knows no capitals, reads as something else; and that of the frame."""
-_DAY_MS: Final = 86_400_000
-_UNITS: Final = ((_DAY_MS, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 
 
 def mermaid(journey: JourneyPlan) -> str:
@@ -46,7 +45,7 @@ def _lines(journey: JourneyPlan) -> Iterator[str]:
     for clause in _unique(journey.exits):
         yield f"  {frame} --> [*]: {_label(f'exit {clause.name}, {clause.text}')}"
     if journey.abandon is not None:
-        yield f"  {frame} --> [*]: abandoned after {_duration(journey.abandon)}"
+        yield f"  {frame} --> [*]: abandoned after {duration_text(journey.abandon)}"
 
 
 def _milestones(journey: JourneyPlan, start: str) -> Iterator[str]:
@@ -108,8 +107,3 @@ def _label(text: str) -> str:
 def _unique(by_type: Mapping[str, Iterable[Clause]]) -> list[Clause]:
     found = {(c.name, c.text): c for clauses in by_type.values() for c in clauses}
     return list(found.values())
-
-
-def _duration(milliseconds: int) -> str:
-    unit, letter = next((u, n) for u, n in _UNITS if milliseconds % u == 0)
-    return f"{milliseconds // unit}{letter}"

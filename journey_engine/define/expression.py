@@ -94,13 +94,13 @@ class Expression:
     """A checked CEL expression, compiled to a closure.
 
     `evaluate` raises `EvaluationError` where CEL yields an error, and `Warming` (rule K3); nothing
-    else. `reads` are the paths read, such as `("event", "total")`. `kind` is the CEL type's name
-    (`bool int double string timestamp duration null`, or a list of one: `list<string>`). `tree` is
-    what was checked, for those who ask what would make it true.
+    else. `reads` are the kinds of what is read by its path, such as `("event", "total")`. `kind` is
+    the CEL type's name (`bool int double string timestamp duration null`, or a list of one:
+    `list<string>`). `tree` is what was checked, for those who ask what would make it true.
     """
 
     text: str
     kind: str
-    reads: frozenset[tuple[str, str]]
+    reads: Mapping[tuple[str, str], str]
     evaluate: Callable[[Scope], Value]
     tree: "Node | None" = None

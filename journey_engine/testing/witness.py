@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from journey_engine.define.action_plan import Action
+from journey_engine.define.durations import duration_text
 from journey_engine.define.junction_plan import Arm, Branch, ways
 from journey_engine.define.loader import Node, parse_yaml
 from journey_engine.define.plan import ANY_CHANNEL, END, JourneyPlan, Plan, TransitionPlan, Trigger
@@ -24,7 +25,6 @@ from journey_engine.testing.search import START, Moved, Search, Walk
 from journey_engine.testing.words import NEVER, SUBJECTS
 
 _LONG: Final = 365 * 86_400_000
-_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 _REFUSALS: Final = {
     "CAP_BROKEN_ALONE": frozenset({"CAP_REACHED", "LOWER_PRIORITY"}),
     "THEMES_CONTRADICT": frozenset({"THEME_CONFLICT"}),
@@ -271,18 +271,11 @@ def _customer(given: Given) -> dict[str, object]:
 def _steps(moved: tuple[Moved, ...]) -> Iterator[dict[str, object]]:
     before: int | None = None
     for move in moved:
-        when = {"at": moment(move.at)} if before is None else {"after": _duration(move.at - before)}
-        if before == move.at:
-            when = {"at": moment(move.at)}
+        when = {"at": moment(move.at)}
+        if before is not None and before != move.at:
+            when = {"after": duration_text(-(-(move.at - before) // 1_000) * 1_000)}
         yield {**when, **({move.event_type: dict(move.said)} if move.event_type else {})}
         before = move.at
-
-
-def _duration(length: int) -> str:
-    for unit, size in _UNITS:
-        if length % size == 0:
-            return f"{length // size}{unit}"
-    return f"{-(-length // 1_000)}s"
 
 
 def _then(run: Run, journey: str) -> dict[str, list[dict[str, Fact]]]:

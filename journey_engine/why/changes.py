@@ -138,6 +138,18 @@ class Changes:
         ]
         return found[: -_EVENTS_MAX - 1 : -1]
 
+    def _kind(self, event_type: str, name: str) -> str:
+        """As the schema says; of the `send` that feedback names, nothing."""
+        field = self._schemas.events[event_type].fields.get(name)
+        return "" if field is None else field.kind
+
+    def _said(self, event_type: str, variant: Mapping[str, Value]) -> str:
+        told = ", ".join(
+            f"{name} = {shown(value, self._kind(event_type, name))}"
+            for name, value in variant.items()
+        )
+        return f" ({told})" if told else ""
+
     def _fields(self) -> Iterator[Change]:
         """Had one field of one event been at the boundary of a guard."""
         moves = [Moves(self._plan(), self._schemas, each) for each in self._journeys()]
@@ -152,8 +164,9 @@ class Changes:
                     tried.append((name, value))
                     fields = {**event.fields, name: value}
                     other = changed(event, fields=fields)
-                    was = HIDDEN if self._hidden.hides("event", name) else shown(old)
-                    told = f"with {name} = {shown(value)} instead of {was} in {_title(event)}"
+                    kind = self._kind(event.type, name)
+                    was = HIDDEN if self._hidden.hides("event", name) else shown(old, kind)
+                    told = f"with {name} = {shown(value, kind)} instead of {was} in {_title(event)}"
                     yield self._with("field", told, place, [each._replace(given=other)], 1)
 
     def _sooner(self) -> Iterator[Change]:
@@ -185,7 +198,7 @@ class Changes:
                         event = self._event(moves, event_type, variant, at)
                         if event is not None:
                             place = sum(1 for each in self._world.taken if each.now <= at)
-                            told = f"with one {_title(event)} more{_said(variant)}"
+                            told = f"with one {_title(event)} more{self._said(event_type, variant)}"
                             yield self._with("more", told, place, [Taken(event, at)], 0)
 
     def _times(self, journey: JourneyPlan) -> list[int]:
@@ -277,8 +290,3 @@ def _knows(trait: str, value: Value) -> Patch:
 def _title(event: Event) -> str:
     name = "" if event.event_id == "one-more" else f" ({event.event_id})"
     return f"{event.type} of {time_of(event.occurred_at)}{name}"
-
-
-def _said(variant: Mapping[str, Value]) -> str:
-    told = ", ".join(f"{name} = {shown(value)}" for name, value in variant.items())
-    return f" ({told})" if told else ""

@@ -36,10 +36,10 @@ def expression(
     evaluate: Callable[[Any], Any],
     text: str = "guard",
     *,
-    reads: Iterable[tuple[str, str]] = (),
+    reads: Mapping[tuple[str, str], str] | None = None,
     kind: str = "bool",
 ) -> Expression:
-    return Expression(text, kind, frozenset(reads), evaluate)
+    return Expression(text, kind, reads or {}, evaluate)
 
 
 def read(root: str, name: str, kind: str = "int") -> Expression:
@@ -51,7 +51,7 @@ def read(root: str, name: str, kind: str = "int") -> Expression:
             raise EvaluationError(f"no such field {name}")
         return values[name]
 
-    return expression(evaluate, f"{root}.{name}", reads=[(root, name)], kind=kind)
+    return expression(evaluate, f"{root}.{name}", reads={(root, name): kind}, kind=kind)
 
 
 def check(root: str, name: str, holds: Callable[[Any], bool]) -> Expression:

@@ -33,15 +33,18 @@ from tests.decide.plans import (
 def shop() -> Plan:
     views = feature(FeatureOp.COUNT, "View", within=HOUR)
     warm = feature(FeatureOp.COUNT, "Other", warm_up=30 * DAY)
-    reads = [
-        ("event", "total"),
-        ("event", "note"),
-        ("event", "gone"),
-        ("event", "vip"),
-        ("event", "nothing"),
-        ("features", "views"),
-        ("features", "warm"),
-    ]
+    reads = {
+        ("event", "total"): "int",
+        ("event", "note"): "string",
+        ("event", "gone"): "string",
+        ("event", "vip"): "bool",
+        ("event", "nothing"): "timestamp",
+        ("event", "seen_at"): "timestamp",
+        ("event", "took"): "duration",
+        ("event", "seen"): "list<timestamp>",
+        ("features", "views"): "int",
+        ("features", "warm"): "int",
+    }
     return plan(
         journey(
             "cart",
@@ -68,7 +71,10 @@ def told(customer: Customer, decision: Any) -> str:
 
 def test_an_entry_is_told_with_the_values_it_read() -> None:
     customer = Customer(shop())
-    text = told(customer, customer.give("Cart", 0, total=7, note="hi", vip=True, nothing=None))
+    times = {"seen_at": T0, "took": 5_400_000, "seen": [T0, T0 + 1_000]}
+    text = told(
+        customer, customer.give("Cart", 0, total=7, note="hi", vip=True, nothing=None, **times)
+    )
     assert "cart: entry 'on Cart' was asked: ENTERED (" in text
     for part in (
         "event.total = 7",
@@ -76,6 +82,9 @@ def test_an_entry_is_told_with_the_values_it_read() -> None:
         "event.gone = absent",
         "event.vip = true",
         "event.nothing = null",
+        "event.seen_at = 2026-01-01T00:00:00+00:00",
+        "event.took = 90m",
+        "event.seen = [2026-01-01T00:00:00+00:00, 2026-01-01T00:00:01+00:00]",
         "features.views = 0",
         "features.warm = not watched for long enough",
     ):

@@ -150,13 +150,13 @@ def test_an_expression_tells_what_it_reads() -> None:
         " && has(features.failed) && features.solved.at < instance.entered_at"
     )
     assert compiled.reads == {
-        ("event", "total"),
-        ("instance", "total"),
-        ("instance", "entered_at"),
-        ("customer", "tier"),
-        ("features", "views_1h"),
-        ("features", "failed"),
-        ("features", "solved"),
+        ("event", "total"): "double",
+        ("instance", "total"): "double",
+        ("instance", "entered_at"): "timestamp",
+        ("customer", "tier"): "string",
+        ("features", "views_1h"): "int",
+        ("features", "failed"): "message:journey.feature_failed",
+        ("features", "solved"): "message:journey.feature_solved",
     }
 
 
