@@ -104,8 +104,11 @@ def _interrupted_later() -> Iterator[None]:
 
 
 def _end_when_interrupted() -> None:
-    """In another process than the first, which says what is to be said."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """In another process than the first, which says what is to be said. A job of a shell's
+    background ignores Ctrl-C, and so does what it starts.
+    """
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 

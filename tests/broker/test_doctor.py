@@ -119,7 +119,7 @@ async def test_each_topic_that_is_otherwise_than_declared_is_told(clinic: Clinic
         await admin.create_topics([NewTopic(clinic.names.inputs[0], 5, 1)])
         await clinic.create()
         for topic, config in {
-            clinic.names.changelog: {"cleanup.policy": "compact"},
+            clinic.names.changelog: {"cleanup.policy": "delete"},
             clinic.names.ledger: {"retention.ms": "3600000"},
             clinic.names.inputs[1]: {
                 "retention.ms": "-1",
@@ -136,7 +136,7 @@ async def test_each_topic_that_is_otherwise_than_declared_is_told(clinic: Clinic
         while not any(last in what for _, what in said):
             said = {(each.severity, each.what) for each in (await clinic.faults())["topics"]}
     broken, worse = Severity.ERROR, Severity.WARNING
-    assert (broken, f"{names.changelog}: cleanup.policy is compact, not delete") in said
+    assert (broken, f"{names.changelog}: cleanup.policy is delete, not compact") in said
     assert (worse, f"{names.ledger}: retention.ms is 3600000, not 604800000") in said
     assert any(f"{names.inputs[0]} has 5 partitions, not 3" in what for _, what in said)
     assert not any(names.inputs[1] in what for _, what in said)
