@@ -10,4 +10,4 @@ def duration_text(milliseconds: int) -> str:
     for unit, size in _UNITS:
         if milliseconds and milliseconds % size == 0:
             return f"{milliseconds // size}{unit}"
-    return f"{milliseconds / 1_000:g}s"
+    return f"{milliseconds / 1_000:.15g}s"
